@@ -1,0 +1,56 @@
+"""What a plugin is. With ``data``, ``config`` and ``errors``, all that a plugin may import."""
+
+from penstock.api._connector import Connector, ConnectorContext, SinkConnector, SourceConnector
+from penstock.api._converter import Converter, Decoded, HeaderConverter
+from penstock.api._hooks import (
+    PROJECT,
+    ConnectorSpecs,
+    ConverterSpecs,
+    TaskSpecs,
+    TransformSpecs,
+    hookimpl,
+    hookspec,
+)
+from penstock.api._plugin import Plugin, config_class_of
+from penstock.api._provider import ConfigProvider
+from penstock.api._task import (
+    SinkTask,
+    SinkTaskContext,
+    SourceTask,
+    SourceTaskContext,
+    TaskContext,
+)
+from penstock.api._transform import Predicate, Side, Transform
+from penstock.data import Batch, Record, SinkRecord, SourceRecord
+
+__all__ = [
+    "PROJECT",
+    "Batch",
+    "ConfigProvider",
+    "Connector",
+    "ConnectorContext",
+    "ConnectorSpecs",
+    "Converter",
+    "ConverterSpecs",
+    "Decoded",
+    "HeaderConverter",
+    "Plugin",
+    "Predicate",
+    "Record",
+    "Side",
+    "SinkConnector",
+    "SinkRecord",
+    "SinkTask",
+    "SinkTaskContext",
+    "SourceConnector",
+    "SourceRecord",
+    "SourceTask",
+    "SourceTaskContext",
+    "TaskContext",
+    "TaskSpecs",
+    "Transform",
+    "TransformSpecs",
+    "config_class_of",
+    "hookimpl",
+    "hookspec",
+]

@@ -1,0 +1,156 @@
+"""Tasks: they copy (source: SourceTask, SinkTask and their contexts)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from penstock.api._plugin import Plugin
+from penstock.data import Batch, SinkRecord, SourceRecord, TopicPartition
+
+__all__ = ["SinkTask", "SinkTaskContext", "SourceTask", "SourceTaskContext", "TaskContext"]
+
+C = TypeVar("C")
+
+
+class TaskContext(Protocol):
+    """What any task may ask of the runtime, on its own thread unless said otherwise."""
+
+    @property
+    def connector(self) -> str:
+        """The connector's name."""
+
+    @property
+    def task(self) -> int:
+        """The task's number, from 0."""
+
+    @property
+    def raw_config(self) -> Mapping[str, str]:
+        """The task's whole configuration as texts, references replaced."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the task should return from what it is doing; safe from any thread."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait; return True at once when the task should stop. Use it instead of sleeping."""
+
+
+class SourceTaskContext(TaskContext, Protocol):
+    """What a source task may ask of the runtime."""
+
+    def offset(self, partition: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the stored offset of a source partition, or None (source: OffsetStorageReader)."""
+
+    def offsets(self, partitions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
+        """Return the stored offset of each partition, asked all at once."""
+
+
+class SinkTaskContext(TaskContext, Protocol):
+    """What a sink task may ask of the runtime."""
+
+    @property
+    def assignment(self) -> frozenset[TopicPartition]:
+        """The partitions that this task reads now."""
+
+    def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Read on from these offsets at the next poll (source: SinkTaskContext.offset)."""
+
+    def retry_after(self, timeout_ms: int) -> None:
+        """Deliver the next records, or the same after a RetriableError, in ``timeout_ms``."""
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        """Stop reading these partitions."""
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        """Read these partitions again."""
+
+    def request_commit(self) -> None:
+        """Ask that offsets be committed after this call, not at the next interval."""
+
+
+class SourceTask(Plugin[C]):
+    """Reads from outside and returns records.
+
+    Threading: one thread calls everything, in the order ``open``, ``start``, then ``poll`` and
+    ``commit`` by turns, then ``stop``, ``close``.
+    """
+
+    context: SourceTaskContext
+
+    def start(self) -> None:
+        """Find the place to go on from, with ``self.context.offset``.
+
+        After an error: the task is FAILED; it may be restarted.
+        """
+
+    def poll(self) -> Batch | Sequence[SourceRecord] | None:
+        """Return the next records, in source order, or None or an empty list when there are none.
+
+        Waiting: wait for news with ``self.context.wait``, a second or so at most, then return.
+        The runtime calls again at once. A batch of a few thousand rows is best.
+
+        After an error: RetriableError is logged and poll is called again after a backoff; any
+        other error fails the task. Offsets are stored only after the broker acknowledged the
+        records up to them.
+        """
+        raise NotImplementedError
+
+    def commit(self) -> None:
+        """Called after offsets were stored, at each ``offset.flush.interval.ms``."""
+
+    def commit_record(self, record: SourceRecord) -> None:
+        """Called when the broker acknowledged one record, or a transform dropped it.
+
+        Overriding this costs speed: the runtime then follows every record on its own.
+        """
+
+    def stop(self) -> None:
+        """Release what ``start`` acquired; called once, on the task's thread."""
+
+
+class SinkTask(Plugin[C]):
+    """Is given records and writes them outside.
+
+    Override :meth:`put`, or :meth:`put_batch` for speed. Threading: one thread calls everything.
+    """
+
+    context: SinkTaskContext
+
+    def start(self) -> None:
+        """Prepare; partitions are not known yet."""
+
+    def partitions_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Prepare to write these partitions (source: SinkTask.open)."""
+
+    def partitions_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Finish these partitions; offsets are committed after it (source: SinkTask.close)."""
+
+    def put(self, records: Sequence[SinkRecord]) -> None:
+        """Take records; in the order of each partition. Also called with none, to do timed work.
+
+        Need not have written them when it returns: :meth:`flush` or :meth:`pre_commit` says what
+        is safe.
+
+        After an error: RetriableError delivers the same records again after a backoff; any other
+        error fails the task, and the records come again after its restart.
+        """
+        raise NotImplementedError
+
+    def put_batch(self, batch: Batch) -> None:
+        """Take rows of one topic partition and one schema. Calls :meth:`put` by default."""
+        self.put(list(batch.records()))  # type: ignore[arg-type]  # a sink's rows are SinkRecords
+
+    def flush(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Write out everything put so far; ``offsets`` are the next to read after it."""
+
+    def pre_commit(self, offsets: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
+        """Return the offsets that may be committed: all of them after a flush, by default.
+
+        After an error: nothing is committed and the task is given the records again.
+        """
+        self.flush(offsets)
+        return offsets
+
+    def stop(self) -> None:
+        """Release what ``start`` acquired; called once, on the task's thread."""
