@@ -1,0 +1,257 @@
+"""What the worker and a host say to each other. Only control, status and figures: no records.
+
+Commands go to the host, events come from it. On the wire a message is one JSON array
+``[class name, {field: value}]`` in a length-prefixed frame; every field is plain JSON data. Pure.
+
+A host runs exactly one of: a connector instance (:class:`StartConnector`), a task
+(:class:`StartTask`) or one call (:class:`Call`). It is told to end with :class:`Stop`, or by the
+end of its control channel: then the worker is gone and the host exits at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from penstock.errors import PenstockError
+
+__all__ = [
+    "Answer",
+    "Call",
+    "Command",
+    "ConnectorReady",
+    "Event",
+    "Failed",
+    "LoadOffsets",
+    "MakeTaskConfigs",
+    "Message",
+    "OffsetsLoaded",
+    "OffsetsStored",
+    "Pause",
+    "Paused",
+    "Progress",
+    "ReconfigurationRequested",
+    "Resume",
+    "Running",
+    "StartConnector",
+    "StartTask",
+    "Stop",
+    "Stopped",
+    "StoreOffsets",
+    "TaskConfigsMade",
+    "decode",
+    "encode",
+]
+
+
+class Message:
+    """Base of all messages."""
+
+
+class Command(Message):
+    """From the worker to a host."""
+
+
+class Event(Message):
+    """From a host to the worker."""
+
+
+@attrs.frozen
+class StartConnector(Command):
+    """Run a connector instance. ``paused``: make it, but do not call ``start`` yet.
+
+    ``config`` is the connector's raw configuration, references not replaced; ``worker`` are the
+    worker's properties.
+    """
+
+    connector: str
+    config: Mapping[str, str]
+    worker: Mapping[str, str]
+    paused: bool = False
+
+
+@attrs.frozen
+class StartTask(Command):
+    """Run a task. ``config`` is the task's, ``connector_config`` its connector's, both raw."""
+
+    connector: str
+    task: int
+    config: Mapping[str, str]
+    connector_config: Mapping[str, str]
+    worker: Mapping[str, str]
+    paused: bool = False
+
+
+@attrs.frozen
+class Call(Command):
+    """Run one function of ``penstock.runtime.host.calls`` and answer; then the host ends.
+
+    ``function`` is one of the names in that module's table; ``arguments`` its keyword arguments.
+    """
+
+    function: str
+    arguments: Mapping[str, Any]
+
+
+@attrs.frozen
+class Pause(Command):
+    """Stop moving records (task) or watching (connector); stay alive."""
+
+
+@attrs.frozen
+class Resume(Command):
+    """Go on after :class:`Pause`."""
+
+
+@attrs.frozen
+class Stop(Command):
+    """End in good order within ``timeout_ms``; after that the worker kills the host."""
+
+    timeout_ms: int
+
+
+@attrs.frozen
+class MakeTaskConfigs(Command):
+    """Ask a running connector for its task configurations."""
+
+    max_tasks: int
+
+
+@attrs.frozen
+class OffsetsLoaded(Command):
+    """Answers :class:`LoadOffsets`: one offset a partition, in order; ``error`` if it failed."""
+
+    request: int
+    offsets: Sequence[Mapping[str, Any] | None]
+    error: str | None = None
+
+
+@attrs.frozen
+class OffsetsStored(Command):
+    """Answers :class:`StoreOffsets`: stored durably, or ``error``."""
+
+    request: int
+    error: str | None = None
+
+
+@attrs.frozen
+class Running(Event):
+    """The connector or task runs now (also after a resume). ``version`` is the plugin's."""
+
+    version: str | None = None
+
+
+@attrs.frozen
+class ConnectorReady(Event):
+    """A connector instance was made: what it is. Sent once, before :class:`Running`."""
+
+    type: str
+    version: str
+
+
+@attrs.frozen
+class Paused(Event):
+    """The connector or task moves nothing now."""
+
+
+@attrs.frozen
+class Stopped(Event):
+    """Ended in good order; the process exits."""
+
+
+@attrs.frozen
+class Failed(Event):
+    """It cannot go on. ``trace`` is for the status; ``reason`` is its last line, for a log."""
+
+    reason: str
+    trace: str
+
+
+@attrs.frozen
+class TaskConfigsMade(Event):
+    """Answers :class:`MakeTaskConfigs`; ``error`` when the connector raised."""
+
+    configs: Sequence[Mapping[str, str]]
+    error: str | None = None
+
+
+@attrs.frozen
+class ReconfigurationRequested(Event):
+    """The connector wants its task configurations asked for again."""
+
+
+@attrs.frozen
+class LoadOffsets(Event):
+    """A source task asks for stored offsets."""
+
+    request: int
+    partitions: Sequence[Mapping[str, Any]]
+
+
+@attrs.frozen
+class StoreOffsets(Event):
+    """A source task asks to store offsets, as ``[partition, offset]`` pairs."""
+
+    request: int
+    offsets: Sequence[Sequence[Mapping[str, Any] | None]]
+
+
+@attrs.frozen
+class Progress(Event):
+    """Figures of a task since it started, about once a second and at the end.
+
+    ``records`` were polled (source) or given to ``put`` (sink); ``committed`` of them are stored
+    by Kafka (source) or their offsets committed (sink). Times are Unix ms, 0 for never.
+    """
+
+    records: int
+    committed: int
+    bytes: int
+    last_record_ms: int
+    last_commit_ms: int
+    errors: int = 0
+
+
+@attrs.frozen
+class Answer(Event):
+    """The result of a :class:`Call`: ``result`` is JSON data, or ``error`` tells why not.
+
+    ``kind`` is the class name of the error, of ``penstock.errors`` when it is one of ours;
+    ``problems`` are a ConfigError's, as ``[key, message]`` pairs.
+    """
+
+    result: Any = None
+    error: str | None = None
+    kind: str | None = None
+    problems: Sequence[Sequence[str]] = ()
+
+
+_CLASSES: Final[Mapping[str, type[Message]]] = {
+    cls.__name__: cls for base in (Command, Event) for cls in base.__subclasses__()
+}
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as bytes."""
+    fields = {a.name: getattr(message, a.name) for a in attrs.fields(type(message))}
+    return json.dumps([type(message).__name__, fields], default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"a message may hold JSON data only, got {type(value).__name__}")
+
+
+def decode(data: bytes) -> Message:
+    """Return the message of bytes; raises PenstockError when they are none."""
+    try:
+        name, fields = json.loads(data)
+        return _CLASSES[name](**fields)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise PenstockError(f"not a message between worker and host: {data[:200]!r}") from problem
