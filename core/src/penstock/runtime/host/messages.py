@@ -236,7 +236,8 @@ _CLASSES: Final[Mapping[str, type[Message]]] = {
 
 def encode(message: Message) -> bytes:
     """Return the message as bytes."""
-    fields = {a.name: getattr(message, a.name) for a in attrs.fields(type(message))}
+    names = attrs.fields_dict(type(message))  # type: ignore[arg-type]  # all are attrs classes
+    fields = {name: getattr(message, name) for name in names}
     return json.dumps([type(message).__name__, fields], default=_plain).encode()
 
 
