@@ -114,6 +114,7 @@ class FetchedBatch:
         timestamps: Unix ms, or -1 when the record has none.
         timestamp_type: ``CreateTime``, ``LogAppendTime`` or ``NoTimestampType``, of all rows.
         headers: headers of each record, or None when no record has any.
+        last_offset: that of the last row, when it is known without looking at ``offsets``.
     """
 
     topic: str
@@ -124,10 +125,16 @@ class FetchedBatch:
     timestamps: Sequence[int]
     timestamp_type: str = "CreateTime"
     headers: Sequence[EncodedHeaders] | None = None
+    last_offset: int | None = None
 
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self.values)
+
+    @property
+    def next_offset(self) -> int:
+        """The offset to read on from after these rows."""
+        return 1 + (self.offsets[-1] if self.last_offset is None else self.last_offset)
 
 
 @attrs.define(eq=False)

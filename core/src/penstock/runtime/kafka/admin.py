@@ -1,0 +1,68 @@
+"""The admin port on librdkafka."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is
+
+from penstock.errors import BrokerError
+from penstock.runtime.broker import TopicSpec
+
+__all__ = ["KafkaAdmin"]
+
+
+class KafkaAdmin:
+    """Asks a Kafka cluster about itself. Owned by one thread."""
+
+    def __init__(self, config: Mapping[str, Any], *, bootstrap: str) -> None:
+        """Connect lazily; ``bootstrap`` is only for messages."""
+        self._bootstrap = bootstrap
+        self._client = AdminClient(dict(config))
+
+    def _metadata(self, timeout_s: float) -> Any:
+        try:
+            return self._client.list_topics(timeout=timeout_s)
+        except KafkaException as problem:
+            raise BrokerError(
+                f"no Kafka broker answers at bootstrap.servers '{self._bootstrap}' within "
+                f"{timeout_s:g} s ({problem.args[0].str()}); check the address, that the broker "
+                "runs, and the security settings"
+            ) from problem
+
+    def cluster_id(self, timeout_s: float) -> str:
+        """See :class:`penstock.runtime.broker.Admin`."""
+        return str(self._metadata(timeout_s).cluster_id)
+
+    def topics(self, timeout_s: float) -> Mapping[str, int]:
+        """See :class:`penstock.runtime.broker.Admin`."""
+        return {
+            name: len(topic.partitions)
+            for name, topic in self._metadata(timeout_s).topics.items()
+            if topic.error is None
+        }
+
+    def create_topics(self, topics: Sequence[TopicSpec], timeout_s: float) -> Sequence[str]:
+        """See :class:`penstock.runtime.broker.Admin`."""
+        wanted = [
+            NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config))
+            for spec in topics
+        ]
+        created: list[str] = []
+        for name, future in self._client.create_topics(
+            wanted, operation_timeout=timeout_s, request_timeout=timeout_s
+        ).items():
+            try:
+                future.result(timeout_s)
+            except KafkaException as problem:
+                if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    text = f"cannot create topic '{name}': {problem.args[0].str()}"
+                    raise BrokerError(text) from problem
+            else:
+                created.append(name)
+        return created
+
+    def close(self) -> None:
+        """See :class:`penstock.runtime.broker.Admin`."""

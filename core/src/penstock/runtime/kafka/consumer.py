@@ -1,0 +1,209 @@
+"""The consumer port on librdkafka."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from penstock.data import Lazy, TopicPartition
+from penstock.errors import BrokerError, RetriableError
+from penstock.runtime.broker import Assignment, FetchedBatch
+
+__all__ = ["KafkaConsumer"]
+
+WAIT_MAX_S: Final = 0.2
+"""The longest single wait in the client, so that a stop is noticed soon: it cannot be woken."""
+_TIMESTAMP_TYPES: Final = {
+    confluent_kafka.TIMESTAMP_NOT_AVAILABLE: "NoTimestampType",
+    confluent_kafka.TIMESTAMP_CREATE_TIME: "CreateTime",
+    confluent_kafka.TIMESTAMP_LOG_APPEND_TIME: "LogAppendTime",
+}
+
+
+class KafkaConsumer:
+    """Reads topics as a member of a consumer group. Owner: the task's thread."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Connect lazily; raises KafkaException for settings the client refuses."""
+        self._fatal: str | None = None
+        self._awake = False
+        self._assigned: list[TopicPartition] = []
+        self._listener: Assignment | None = None
+        self._client = confluent_kafka.Consumer({**config, "error_cb": self._on_error})
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = error.str()
+
+    def subscribe(self, topics: Sequence[str] | str, listener: Assignment) -> None:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        self._listener = listener
+        # librdkafka takes a name that starts with ^ as a regular expression.
+        names = [f"^({topics})$"] if isinstance(topics, str) else list(topics)
+        self._client.subscribe(
+            names, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def _on_assign(self, client: Any, partitions: Sequence[Any]) -> None:
+        new = [TopicPartition(tp.topic, tp.partition) for tp in partitions]
+        self._assigned.extend(tp for tp in new if tp not in self._assigned)
+        if self._listener is not None:
+            self._listener.on_assigned(new)
+
+    def _gone(self, partitions: Sequence[Any]) -> list[TopicPartition]:
+        old = [TopicPartition(tp.topic, tp.partition) for tp in partitions]
+        self._assigned = [tp for tp in self._assigned if tp not in old]
+        return old
+
+    def _on_revoke(self, client: Any, partitions: Sequence[Any]) -> None:
+        old = self._gone(partitions)
+        if self._listener is not None:
+            self._listener.on_revoked(old)
+
+    def _on_lost(self, client: Any, partitions: Sequence[Any]) -> None:
+        old = self._gone(partitions)
+        if self._listener is not None:
+            self._listener.on_lost(old)
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[FetchedBatch]:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        messages = self._client.consume(max_records, 0)
+        if not messages and not self._awake and timeout_s > 0:
+            # consume() with a timeout waits for a full batch: wait for one message instead.
+            first = self._client.poll(min(timeout_s, WAIT_MAX_S))
+            if first is not None:
+                messages = [first, *self._client.consume(max_records - 1, 0)]
+        self._awake = False
+        if self._fatal is not None:
+            raise BrokerError(f"the consumer cannot go on: {self._fatal}")
+        if not messages:
+            return ()
+        if any(map(Message.error, messages)):
+            messages = self._without_errors(messages)
+        return self._runs(messages)
+
+    def _without_errors(self, messages: Sequence[Message]) -> list[Message]:
+        good = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                good.append(message)
+            elif error.fatal() or error.code() in _REFUSALS:
+                raise BrokerError(f"cannot read topic '{message.topic()}': {error.str()}")
+        return good
+
+    def _runs(self, messages: Sequence[Message]) -> list[FetchedBatch]:
+        """Split messages into runs of one topic partition."""
+        if not messages:
+            return []
+        if len(self._assigned) == 1:
+            return [_fetched(self._assigned[0].topic, self._assigned[0].partition, messages)]
+        places = zip(map(Message.topic, messages), map(Message.partition, messages), strict=True)
+        fetched: list[FetchedBatch] = []
+        at = 0
+        for (topic, partition), run in itertools.groupby(places):
+            length = sum(1 for _ in run)
+            fetched.append(_fetched(str(topic), int(partition or 0), messages[at : at + length]))
+            at += length
+        return fetched
+
+    def commit(self, offsets: Mapping[TopicPartition, int], timeout_s: float) -> None:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        positions = [
+            confluent_kafka.TopicPartition(tp.topic, tp.partition, offset)
+            for tp, offset in offsets.items()
+        ]
+        try:
+            answers = self._client.commit(offsets=positions, asynchronous=False)
+        except KafkaException as problem:
+            raise _as_error("committing offsets", problem.args[0]) from problem
+        for answer in answers or ():
+            if answer.error is not None:
+                raise _as_error(f"committing '{answer.topic}'", answer.error)
+
+    def committed(
+        self, partitions: Sequence[TopicPartition], timeout_s: float
+    ) -> Mapping[TopicPartition, int]:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        wanted = [confluent_kafka.TopicPartition(tp.topic, tp.partition) for tp in partitions]
+        try:
+            found = self._client.committed(wanted, timeout=timeout_s)
+        except KafkaException as problem:
+            raise _as_error("reading committed offsets", problem.args[0]) from problem
+        return {TopicPartition(tp.topic, tp.partition): tp.offset for tp in found if tp.offset >= 0}
+
+    def position(self, partition: TopicPartition) -> int | None:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        wanted = [confluent_kafka.TopicPartition(partition.topic, partition.partition)]
+        offset = self._client.position(wanted)[0].offset
+        return int(offset) if offset >= 0 else None
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        place = confluent_kafka.TopicPartition(partition.topic, partition.partition, offset)
+        try:
+            self._client.seek(place)
+        except KafkaException as problem:
+            raise _as_error(f"seeking in '{partition.topic}'", problem.args[0]) from problem
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        self._client.pause(
+            [confluent_kafka.TopicPartition(tp.topic, tp.partition) for tp in partitions]
+        )
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        self._client.resume(
+            [confluent_kafka.TopicPartition(tp.topic, tp.partition) for tp in partitions]
+        )
+
+    def wakeup(self) -> None:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        self._awake = True
+
+    def close(self, timeout_s: float) -> None:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        with contextlib.suppress(KafkaException, RuntimeError):
+            self._client.close()
+
+
+_REFUSALS: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - how the client names its own error codes
+    }
+)
+
+
+def _as_error(doing: str, error: KafkaError) -> RetriableError | BrokerError:
+    refused = error.fatal() or error.code() in _REFUSALS
+    kind = BrokerError if refused else RetriableError
+    return kind(f"{doing}: {error.str()}")
+
+
+def _known(offset: int | None) -> int:
+    return -1 if offset is None else offset
+
+
+def _fetched(topic: str, partition: int, messages: Sequence[Message]) -> FetchedBatch:
+    n = len(messages)
+    keys: list[Any] = list(map(Message.key, messages))
+    headers: list[Any] = list(map(Message.headers, messages))
+    return FetchedBatch(
+        topic=topic,
+        partition=partition,
+        offsets=Lazy(n, lambda: [_known(message.offset()) for message in messages]),
+        last_offset=_known(messages[-1].offset()),
+        keys=keys,
+        values=list(map(Message.value, messages)),
+        timestamps=Lazy(n, lambda: [message.timestamp()[1] for message in messages]),
+        timestamp_type=_TIMESTAMP_TYPES.get(messages[0].timestamp()[0], "NoTimestampType"),
+        headers=None if headers.count(None) == n else [one or () for one in headers],
+    )

@@ -1,0 +1,1 @@
+"""Source offsets: which may be stored, and where they are stored."""

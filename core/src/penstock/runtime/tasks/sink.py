@@ -1,0 +1,233 @@
+"""The loop of a sink task: fetch, convert, transform, put, and commit what is safe."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from penstock.api import SinkTask
+from penstock.data import TopicPartition
+from penstock.errors import RetriableError
+from penstock.runtime.broker import Assignment, Consumer, FetchedBatch
+from penstock.runtime.host.control import HostControl
+from penstock.runtime.host.messages import Paused, Running
+from penstock.runtime.pipeline.chain import TransformChain
+from penstock.runtime.pipeline.codec import RecordCodec
+from penstock.runtime.tasks.context import SinkContext
+from penstock.runtime.tasks.delivery import Deliverer
+from penstock.runtime.tasks.progress import ProgressMeter
+
+__all__ = ["SinkTaskRunner"]
+
+log = logging.getLogger(__name__)
+
+POLL_MAX_S: Final = 0.5
+BACKOFF_FIRST_S: Final = 0.1
+BACKOFF_MAX_S: Final = 10.0
+
+
+class SinkTaskRunner:
+    """Runs one sink task. Owner: the task's thread, for everything."""
+
+    def __init__(
+        self,
+        *,
+        task: SinkTask[Any],
+        context: SinkContext,
+        chain: TransformChain,
+        codec: RecordCodec,
+        consumer: Consumer,
+        control: HostControl,
+        topics: Sequence[str] | str,
+        max_records: int,
+        flush_interval_s: float,
+        flush_timeout_s: float,
+    ) -> None:
+        """Take a started task and its opened pipeline; ``topics`` as a str is a pattern."""
+        self._task = task
+        self._context = context
+        self._chain = chain
+        self._codec = codec
+        self._consumer = consumer
+        self._control = control
+        self._max_records = max_records
+        self._flush_interval_s = flush_interval_s
+        self._flush_timeout_s = flush_timeout_s
+        self._deliverer = Deliverer(task)
+        self._consumed: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._waiting: list[FetchedBatch] = []
+        self._retry_at_s = 0.0
+        self._backoff_s = BACKOFF_FIRST_S
+        self._commit_at_s = time.monotonic() + flush_interval_s
+        self.progress = ProgressMeter(control)
+        consumer.subscribe(
+            topics,
+            Assignment(
+                on_assigned=self._on_assigned,
+                on_revoked=self._on_revoked,
+                on_lost=self._on_lost,
+            ),
+        )
+
+    def run(self) -> None:
+        """Move records until the host is told to stop; raises what fails the task."""
+        while not self._control.stopping:
+            if self._control.pausing:
+                self._rest()
+            self._step()
+
+    def _step(self) -> None:
+        if self._context.commit_requested or time.monotonic() >= self._commit_at_s:
+            self.commit()
+        self._carry_out_rewinds()
+        self.progress.tell()
+        if self._waiting:
+            self._retry()
+            return
+        fetched = self._consumer.poll(self._max_records, self._poll_timeout_s())
+        if fetched:
+            self._waiting = list(fetched)
+            self._deliver()
+        else:
+            self._deliverer.idle()
+
+    def _poll_timeout_s(self) -> float:
+        timeout_s = max(0.0, min(POLL_MAX_S, self._commit_at_s - time.monotonic()))
+        asked_ms = self._context.retry_after_ms
+        self._context.retry_after_ms = None
+        return timeout_s if asked_ms is None else min(timeout_s, asked_ms / 1000)
+
+    def _deliver(self) -> None:
+        """Put what was fetched, one partition's run after the other; keep what must be repeated."""
+        while self._waiting:
+            fetched = self._waiting[0]
+            batches = self._chain.apply(self._codec.decode(fetched))
+            try:
+                self._deliverer.put(batches)
+            except RetriableError as problem:
+                self._back_off(problem)
+                return
+            place = TopicPartition(fetched.topic, fetched.partition)
+            self._consumed[place] = fetched.next_offset
+            self.progress.moved(len(fetched))
+            del self._waiting[0]
+        self._backoff_s = BACKOFF_FIRST_S
+
+    def _back_off(self, problem: RetriableError) -> None:
+        """Pause all partitions, so that polling keeps the membership while nothing is read."""
+        asked_ms = self._context.retry_after_ms
+        self._context.retry_after_ms = None
+        delay_s = self._backoff_s if asked_ms is None else asked_ms / 1000
+        log.warning("put will be repeated in %.1f s: %s", delay_s, problem)
+        self._retry_at_s = time.monotonic() + delay_s
+        self._backoff_s = min(self._backoff_s * 2, BACKOFF_MAX_S)
+        self._consumer.pause(list(self._context.assigned))
+
+    def _retry(self) -> None:
+        left_s = self._retry_at_s - time.monotonic()
+        unexpected = self._consumer.poll(self._max_records, max(0.0, min(left_s, POLL_MAX_S)))
+        self._waiting.extend(unexpected)
+        if time.monotonic() < self._retry_at_s:
+            return
+        self._deliver()
+        if not self._waiting:
+            self._consumer.resume(list(self._context.assigned - self._context.paused))
+
+    def _rest(self) -> None:
+        """Stay paused until the flags change; the membership is kept by polling."""
+        self._consumer.pause(list(self._context.assigned))
+        self.commit()
+        self._control.send(Paused())
+        while self._control.pausing and not self._control.stopping:
+            self._waiting.extend(self._consumer.poll(self._max_records, POLL_MAX_S))
+        if not self._control.stopping:
+            self._consumer.resume(list(self._context.assigned - self._context.paused))
+            self._control.send(Running(type(self._task).version()))
+
+    def _carry_out_rewinds(self) -> None:
+        rewinds = self._context.rewinds
+        for place in list(rewinds):
+            offset = rewinds.pop(place)
+            if place in self._context.assigned:
+                self._seek(place, offset)
+
+    def _seek(self, place: TopicPartition, offset: int) -> None:
+        self._consumer.seek(place, offset)
+        self._consumed[place] = offset
+        self._waiting = [
+            one for one in self._waiting if TopicPartition(one.topic, one.partition) != place
+        ]
+
+    def commit(self) -> None:
+        """Ask the task what is safe and commit it; what fails is tried at the next interval."""
+        self._context.commit_requested = False
+        self._commit_at_s = time.monotonic() + self._flush_interval_s
+        self._commit_places(dict(self._consumed), rewind=True)
+
+    def _commit_places(self, consumed: dict[TopicPartition, int], *, rewind: bool) -> None:
+        """Commit ``consumed``; after a refusal of the task, ``rewind`` reads the records again."""
+        if not consumed or consumed == self._committed:
+            return
+        try:
+            safe = self._task.pre_commit(consumed)
+        except RetriableError as problem:
+            log.warning("pre_commit failed, the records will be put again: %s", problem)
+            if rewind:
+                self._rewind_to_committed(consumed)
+            return
+        accepted = {
+            place: offset
+            for place, offset in safe.items()
+            if offset <= consumed.get(place, -1) and self._committed.get(place) != offset
+        }
+        if not accepted:
+            return
+        try:
+            self._consumer.commit(accepted, self._flush_timeout_s)
+        except RetriableError as problem:
+            log.warning("offsets are not committed yet: %s", problem)
+            return
+        self._committed.update(accepted)
+        self.progress.committed = self.progress.records
+        self.progress.was_committed()
+
+    def _rewind_to_committed(self, consumed: dict[TopicPartition, int]) -> None:
+        stored = self._consumer.committed(list(consumed), self._flush_timeout_s)
+        for place in consumed:
+            # Without a stored position the consumer began at its first record: offset 0 is safe.
+            self._seek(place, stored.get(place, 0))
+
+    def _on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        self._context.assigned.update(partitions)
+        self._task.partitions_assigned(partitions)
+
+    def _forget(self, partitions: Sequence[TopicPartition]) -> None:
+        gone = set(partitions)
+        self._context.assigned -= gone
+        self._context.paused -= gone
+        self._waiting = [
+            one for one in self._waiting if TopicPartition(one.topic, one.partition) not in gone
+        ]
+        for place in gone:
+            self._consumed.pop(place, None)
+            self._committed.pop(place, None)
+
+    def _on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        leaving = {p: self._consumed[p] for p in partitions if p in self._consumed}
+        try:
+            self._commit_places(leaving, rewind=False)
+        finally:
+            self._task.partitions_revoked(partitions)
+            self._forget(partitions)
+
+    def _on_lost(self, partitions: Sequence[TopicPartition]) -> None:
+        self._task.partitions_revoked(partitions)
+        self._forget(partitions)
+
+    def finish(self) -> None:
+        """Commit the last offsets; called after a stop in good order."""
+        self.commit()
+        self.progress.tell(now=True)

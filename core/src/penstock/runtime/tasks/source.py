@@ -1,0 +1,222 @@
+"""The loop of a source task: poll, transform, convert, send, and store what is safe."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from penstock.api import SourceTask
+from penstock.data import Batch, SourceOrigin, SourceRecord
+from penstock.errors import BrokerError, ConnectError, RetriableError
+from penstock.runtime.broker import Delivery, Producer
+from penstock.runtime.host.control import HostControl
+from penstock.runtime.host.messages import OffsetsStored, Paused, Running, StoreOffsets
+from penstock.runtime.offsets.tracker import OffsetTracker
+from penstock.runtime.pipeline.chain import TransformChain
+from penstock.runtime.pipeline.codec import Encoded, RecordCodec, in_order
+from penstock.runtime.tasks.progress import ProgressMeter
+
+__all__ = ["SourceTaskRunner"]
+
+log = logging.getLogger(__name__)
+
+BACKOFF_FIRST_S: Final = 0.1
+BACKOFF_MAX_S: Final = 10.0
+FULL_WAIT_S: Final = 0.05
+"""How long to wait for room when the producer's queue is full, before looking at the flags."""
+
+
+@attrs.define(eq=False)
+class _Sent:
+    """A part on its way: the poll it came from and the origin's row of each of its rows."""
+
+    poll: int
+    rows: Sequence[int]
+    left: int
+    origin: SourceOrigin
+
+
+class SourceTaskRunner:
+    """Runs one source task. Owner: the task's thread, for everything."""
+
+    def __init__(
+        self,
+        *,
+        task: SourceTask[Any],
+        chain: TransformChain,
+        codec: RecordCodec,
+        producer: Producer,
+        control: HostControl,
+        flush_interval_s: float,
+        flush_timeout_s: float,
+    ) -> None:
+        """Take a started task and its opened pipeline."""
+        self._task = task
+        self._chain = chain
+        self._codec = codec
+        self._producer = producer
+        self._control = control
+        self._flush_interval_s = flush_interval_s
+        self._flush_timeout_s = flush_timeout_s
+        self._tracker = OffsetTracker()
+        self._sent: dict[int, _Sent] = {}
+        self._token = 0
+        self._store_request = 0
+        self._unstored: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
+        self._tells_records = type(task).commit_record is not SourceTask.commit_record
+        self.progress = ProgressMeter(control)
+
+    def run(self) -> None:
+        """Move records until the host is told to stop; raises what fails the task."""
+        backoff_s = BACKOFF_FIRST_S
+        commit_at_s = time.monotonic() + self._flush_interval_s
+        while not self._control.stopping:
+            if self._control.pausing:
+                self._rest()
+                continue
+            self._collect(0)
+            if time.monotonic() >= commit_at_s:
+                self.commit(self._flush_timeout_s)
+                commit_at_s = time.monotonic() + self._flush_interval_s
+            self.progress.tell()
+            try:
+                polled = self._task.poll()
+                if polled is not None and len(polled):
+                    self._send(polled)
+            except RetriableError as problem:
+                log.warning("poll will be repeated in %.1f s: %s", backoff_s, problem)
+                self._control.wait(backoff_s)
+                backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+            else:
+                backoff_s = BACKOFF_FIRST_S
+
+    def finish(self, timeout_s: float) -> None:
+        """Wait for what is on its way and store the last offsets; ``timeout_s`` bounds it all."""
+        deadline_s = time.monotonic() + timeout_s
+        while self._sent and time.monotonic() < deadline_s:
+            self._producer.flush(max(0.0, min(0.5, deadline_s - time.monotonic())))
+            self._collect(0)
+        self.commit(max(0.1, deadline_s - time.monotonic()))
+        self.progress.tell(now=True)
+
+    def _rest(self) -> None:
+        """Stay paused until the flags change; keep serving the network and the offsets."""
+        self._producer.flush(self._flush_timeout_s)
+        self._collect(0)
+        self.commit(self._flush_timeout_s)
+        self._control.send(Paused())
+        while self._control.pausing and not self._control.stopping:
+            self._control.wait(1.0)
+            self._collect(0)
+        if not self._control.stopping:
+            self._control.send(Running(type(self._task).version()))
+
+    def _send(self, polled: Batch | Sequence[SourceRecord]) -> None:
+        batches = [polled] if isinstance(polled, Batch) else Batch.of_records(polled)
+        origin = batches[0].origin
+        if not isinstance(origin, SourceOrigin):
+            raise ConnectError("a source task must return batches made with Batch.source")
+        poll = self._tracker.submit(origin)
+        parts = in_order([self._codec.encode(batch) for batch in self._chain.apply(batches)])
+        self._drop_missing(poll, origin, parts)
+        for part in parts:
+            self._send_part(poll, origin, part)
+
+    def _drop_missing(self, poll: int, origin: SourceOrigin, parts: Sequence[Encoded]) -> None:
+        """Acknowledge rows that transforms dropped or the policy skipped: nobody waits for them."""
+        total = len(origin.partitions)
+        if sum(len(part.rows) for part in parts) == total:
+            return
+        kept = {row for part in parts for row in part.rows}
+        dropped = [row for row in range(total) if row not in kept]
+        self._tracker.ack(poll, dropped)
+        self._tell_records(origin, dropped)
+
+    def _send_part(self, poll: int, origin: SourceOrigin, part: Encoded) -> None:
+        token = self._token
+        self._token += 1
+        self._sent[token] = _Sent(poll, part.rows, len(part.rows), origin)
+        row, total = 0, len(part.batch)
+        backoff_s = BACKOFF_FIRST_S
+        while row < total and not self._is_cancelled():
+            try:
+                taken = self._producer.send(part.batch, token, row)
+            except RetriableError as problem:
+                log.warning("sending will be repeated in %.1f s: %s", backoff_s, problem)
+                self._control.wait(backoff_s)
+                backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+                continue
+            if taken == row:
+                self._collect(FULL_WAIT_S)
+            row = taken
+        self.progress.moved(total)
+
+    def _is_cancelled(self) -> bool:
+        """Whether the time to stop in good order is over; what was not sent is read again."""
+        return self._control.stopping and self._control.stop_deadline_s <= 0
+
+    def _collect(self, timeout_s: float) -> None:
+        for delivery in self._producer.poll(timeout_s):
+            self._settle(delivery)
+
+    def _settle(self, delivery: Delivery) -> None:
+        sent = self._sent.get(delivery.token)
+        if sent is None:
+            return
+        if delivery.error is not None:
+            raise BrokerError(
+                f"{delivery.stop - delivery.start} records were not stored: {delivery.error}"
+            )
+        rows = sent.rows[delivery.start : delivery.stop]
+        self._tracker.ack(sent.poll, rows)
+        self._tell_records(sent.origin, rows)
+        self.progress.committed += len(rows)
+        sent.left -= len(rows)
+        if sent.left == 0:
+            del self._sent[delivery.token]
+
+    def _tell_records(self, origin: SourceOrigin, rows: Sequence[int]) -> None:
+        """Call ``commit_record``, only for tasks that have one of their own."""
+        if not self._tells_records:
+            return
+        whole = Batch.source(
+            topic="",
+            values=[None] * len(origin.partitions),
+            source_partitions=origin.partitions,
+            source_offsets=origin.offsets,
+        )
+        for row in rows:
+            try:
+                self._task.commit_record(origin.record(whole, row))
+            except Exception as problem:  # noqa: BLE001 - only logged, as in the original
+                log.error("commit_record failed: %s", problem)  # noqa: TRY400 - no trace a record
+
+    def commit(self, timeout_s: float) -> None:
+        """Store the offsets that are safe; what cannot be stored now is kept for the next time."""
+        safe = self._tracker.committable()
+        if not safe and self._tracker.pending:
+            # Rows hashed over several partitions are known to be safe only when all are.
+            self._producer.flush(timeout_s)
+            self._collect(0)
+            safe = self._tracker.committable()
+        self._unstored.extend(safe)
+        if self._unstored:
+            self._store_request += 1
+            pairs = [[dict(partition), dict(offset)] for partition, offset in self._unstored]
+            try:
+                answer = self._control.ask(StoreOffsets(self._store_request, pairs), timeout_s)
+            except RetriableError as problem:
+                log.warning("offsets are not stored yet: %s", problem)
+                return
+            if isinstance(answer, OffsetsStored) and answer.error is not None:
+                log.warning(
+                    "offsets are not stored, tried again at the next flush: %s", answer.error
+                )
+                return
+            self._unstored.clear()
+            self.progress.was_committed()
+        self._task.commit()
