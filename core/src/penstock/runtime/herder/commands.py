@@ -1,0 +1,121 @@
+"""What a user may ask of the herder. Pure; each command names the REST call it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from penstock.runtime.model import TargetState, TaskId
+
+__all__ = [
+    "Command",
+    "DeleteConnector",
+    "GetConnector",
+    "GetFigures",
+    "GetStatus",
+    "GetTaskStatus",
+    "GetTasks",
+    "ListConnectors",
+    "PatchConnector",
+    "PutConnector",
+    "RestartConnector",
+    "RestartTask",
+    "SetTarget",
+]
+
+
+class Command:
+    """Base of all commands; the reply of each is told by its docstring, as plain JSON data."""
+
+
+@attrs.frozen
+class ListConnectors(Command):
+    """``GET /connectors``: a list of names."""
+
+
+@attrs.frozen
+class GetConnector(Command):
+    """``GET /connectors/{name}``: ConnectorInfo ``{name, config, tasks, type}``."""
+
+    name: str
+
+
+@attrs.frozen
+class GetStatus(Command):
+    """``GET /connectors/{name}/status``: ConnectorStateInfo."""
+
+    name: str
+
+
+@attrs.frozen
+class GetTasks(Command):
+    """``GET /connectors/{name}/tasks``: a list of ``{id, config}``."""
+
+    name: str
+
+
+@attrs.frozen
+class GetTaskStatus(Command):
+    """``GET /connectors/{name}/tasks/{task}/status``: one element of the status' tasks."""
+
+    task: TaskId
+
+
+@attrs.frozen
+class GetFigures(Command):
+    """``GET /penstock/connectors/{name}``: the figures of each task."""
+
+    name: str
+
+
+@attrs.frozen
+class PutConnector(Command):
+    """``POST /connectors`` (``replace`` False) and ``PUT /connectors/{name}/config``.
+
+    Reply: ``{created: bool, info: ConnectorInfo}``.
+    """
+
+    name: str
+    config: Mapping[str, str | None]
+    replace: bool
+    target: TargetState | None = None
+
+
+@attrs.frozen
+class PatchConnector(Command):
+    """``PATCH /connectors/{name}/config``: None removes a key. Reply: as PutConnector."""
+
+    name: str
+    patch: Mapping[str, str | None]
+
+
+@attrs.frozen
+class DeleteConnector(Command):
+    """``DELETE /connectors/{name}``: None."""
+
+    name: str
+
+
+@attrs.frozen
+class SetTarget(Command):
+    """``PUT /connectors/{name}/pause``, ``resume``, ``stop``: None."""
+
+    name: str
+    target: TargetState
+
+
+@attrs.frozen
+class RestartConnector(Command):
+    """``POST /connectors/{name}/restart``: ConnectorStateInfo with what restarts."""
+
+    name: str
+    include_tasks: bool = False
+    only_failed: bool = False
+
+
+@attrs.frozen
+class RestartTask(Command):
+    """``POST /connectors/{name}/tasks/{task}/restart``: None."""
+
+    task: TaskId

@@ -1,0 +1,202 @@
+"""The herder's thread: it takes events one at a time and carries out what the herder decides."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final, Protocol
+
+from penstock.errors import ConflictError, ConnectError
+from penstock.runtime.herder.commands import Command
+from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted
+from penstock.runtime.herder.standalone import Event, Requested, StandaloneHerder, Validated
+from penstock.runtime.herder.state import (
+    Action,
+    HostKey,
+    Reply,
+    SendToHost,
+    StartHost,
+    StopHost,
+    Validate,
+)
+from penstock.runtime.host.messages import Call, StartConnector, StartTask
+from penstock.runtime.host.messages import Command as HostCommand
+from penstock.runtime.host.messages import Event as HostEvent
+from penstock.runtime.model import TaskId
+
+__all__ = ["HerderDriver", "WorkerPort"]
+
+log = logging.getLogger(__name__)
+
+MAILBOX_MAX: Final = 10_000
+VALIDATION_TIMEOUT_S: Final = 60.0
+
+
+class WorkerPort(Protocol):
+    """What the herder needs of the worker; see :class:`penstock.runtime.worker.Worker`."""
+
+    def start_connector(self, command: StartConnector) -> int:
+        """Start a host for a connector instance and return its incarnation."""
+
+    def start_task(self, command: StartTask) -> int:
+        """Start a host for a task and return its incarnation."""
+
+    def send(self, key: HostKey, command: HostCommand) -> None:
+        """Send a command to a host."""
+
+    def stop(self, key: HostKey, timeout_ms: int) -> None:
+        """End a host in good order, by force after ``timeout_ms``."""
+
+    def call(self, call: Call, timeout_s: float) -> Future[Any]:
+        """Run one function in a host of its own."""
+
+
+class HerderDriver:
+    """Runs the herder. Owner of the herder's state: its one thread.
+
+    ``submit`` and ``host_event`` may be called from any thread; they only put into the mailbox.
+    """
+
+    def __init__(
+        self,
+        herder: StandaloneHerder,
+        worker: WorkerPort,
+        *,
+        worker_config: Mapping[str, str],
+        stop_timeout_ms: int,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Bind the herder to its worker; nothing runs before :meth:`start`."""
+        self._herder = herder
+        self._worker = worker
+        self._worker_config = worker_config
+        self._stop_timeout_ms = stop_timeout_ms
+        self._on_step = on_step
+        self._mailbox: queue.Queue[Event | None] = queue.Queue(MAILBOX_MAX)
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Future[Any]] = {}
+        self._closed = False
+        self._thread = threading.Thread(
+            target=self._run, name="herder", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin taking events."""
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread takes events."""
+        return self._thread.is_alive()
+
+    def submit(self, command: Command) -> Future[Any]:
+        """Ask the herder; the future holds plain JSON data or raises a ConnectError."""
+        future: Future[Any] = Future()
+        if self._closed:
+            future.set_exception(ConflictError("the worker is shutting down"))
+            return future
+        number = next(self._numbers)
+        self._waiting[number] = future
+        try:
+            self._mailbox.put_nowait(Requested(number, command))
+        except queue.Full:
+            self._waiting.pop(number, None)
+            future.set_exception(
+                ConflictError(f"more than {MAILBOX_MAX} requests wait for the herder; try later")
+            )
+        return future
+
+    def host_event(self, key: HostKey, incarnation: int, event: HostEvent) -> None:
+        """Take an event of a host."""
+        self._mailbox.put(HostReported(key, incarnation, event))
+
+    def host_exited(self, key: HostKey, incarnation: int, reason: str) -> None:
+        """Take the end of a host."""
+        self._mailbox.put(HostExitedEvent(key, incarnation, reason))
+
+    def close(self, timeout_s: float) -> None:
+        """Take no more requests and end the thread; hosts are the worker's to end."""
+        self._closed = True
+        self._mailbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        for future in list(self._waiting.values()):
+            if not future.done():
+                future.set_exception(ConflictError("the worker is shutting down"))
+
+    def _run(self) -> None:
+        while (event := self._mailbox.get()) is not None:
+            try:
+                for action in self._herder.step(event):
+                    self._carry_out(action)
+            except Exception:
+                # One bad event must not end the worker; the request it came with is answered.
+                log.exception("the herder failed on %s", type(event).__name__)
+                if isinstance(event, Requested | Validated):
+                    self._reply(event.request, error=ConnectError("internal error; see the log"))
+            self._on_step()
+
+    def _carry_out(self, action: Action) -> None:
+        if isinstance(action, StartHost):
+            self._start_host(action)
+        elif isinstance(action, StopHost):
+            self._worker.stop(action.key, self._stop_timeout_ms)
+        elif isinstance(action, SendToHost):
+            self._worker.send(action.key, action.command)
+        elif isinstance(action, Validate):
+            self._validate(action)
+        elif isinstance(action, Reply):
+            self._reply(action.request, action.result, action.error)
+
+    def _start_host(self, action: StartHost) -> None:
+        key, spec = action.key, action.spec
+        if isinstance(key, TaskId):
+            incarnation = self._worker.start_task(
+                StartTask(
+                    connector=key.connector,
+                    task=key.task,
+                    config=spec.config,
+                    connector_config=spec.connector_config,
+                    worker=self._worker_config,
+                    paused=action.paused,
+                )
+            )
+        else:
+            incarnation = self._worker.start_connector(
+                StartConnector(
+                    connector=key,
+                    config=spec.config,
+                    worker=self._worker_config,
+                    paused=action.paused,
+                )
+            )
+        # At once, not through the mailbox: the host's first news may already wait there.
+        self._herder.step(HostStarted(key, incarnation))
+
+    def _validate(self, action: Validate) -> None:
+        arguments = {"config": dict(action.config), "worker": dict(self._worker_config)}
+        call = Call("validate_connector", arguments)
+        answer = self._worker.call(call, VALIDATION_TIMEOUT_S)
+        answer.add_done_callback(lambda done: self._mailbox.put(_validated(action.request, done)))
+
+    def _reply(self, request: int, result: Any = None, error: Exception | None = None) -> None:
+        future = self._waiting.pop(request, None)
+        if future is None or future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+def _validated(request: int, done: Future[Any]) -> Validated:
+    problem = done.exception()
+    if problem is None:
+        answer = done.result()
+        return Validated(request, infos=answer["infos"], type=answer["type"])
+    error = problem if isinstance(problem, ConnectError) else ConnectError(str(problem))
+    return Validated(request, error=error)
