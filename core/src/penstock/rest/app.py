@@ -1,0 +1,124 @@
+"""The ASGI application: reads a request within its bounds, routes it, answers in JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from penstock.rest.bodies import BODY_BYTES_MAX
+from penstock.rest.errors import HttpError, error_body, status_of
+from penstock.rest.exchange import Answer, RestRequest
+from penstock.rest.routes import all_routes
+from penstock.rest.routing import Router
+from penstock.rest.service import RestService
+
+__all__ = ["RestApp"]
+
+log = logging.getLogger(__name__)
+
+BODY_TIMEOUT_S: Final = 30.0
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class RestApp:
+    """Serves the API. Runs on the server's event loop; never blocks it."""
+
+    def __init__(self, service: RestService) -> None:
+        self._service = service
+        self._router = Router(all_routes())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request; other kinds of scope are not answered."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self._answered(request, scope)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if status_of(error) >= 500:  # noqa: PLR2004 - server errors
+                log.exception("%s %s failed", request.method, request.url.path)
+            response = _refusal(error)
+        await response(scope, receive, send)
+
+    async def _answered(self, request: Request, scope: Scope) -> Response:
+        raw_path = scope.get("raw_path") or request.url.path.encode()
+        path = raw_path.decode("latin-1")
+        if request.method == "OPTIONS":
+            return self._options(path)
+        found = self._router.find(request.method, path)
+        body = await self._body(request) if request.method in _WITH_BODY else b""
+        answer = await found.handler(
+            RestRequest(
+                service=self._service,
+                body=body,
+                query=request.query_params,
+                query_all=request.query_params.getlist,
+            ),
+            **found.parameters,
+        )
+        return _response(answer)
+
+    def _options(self, path: str) -> Response:
+        try:
+            self._router.find("OPTIONS", path)
+        except HttpError as known:
+            if known.status != 405:  # noqa: PLR2004 - the path exists
+                raise
+            return Response(
+                known.allow, 200, headers={"Allow": known.allow}, media_type="text/plain"
+            )
+        raise HttpError(404)
+
+    async def _body(self, request: Request) -> bytes:
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media and media != "application/json":
+            raise HttpError(415)
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise HttpError(415)
+        length = request.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > BODY_BYTES_MAX:
+            raise HttpError(413, f"the body has {length} bytes, at most {BODY_BYTES_MAX} are taken")
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > BODY_BYTES_MAX:
+                        raise HttpError(413, f"the body has more than {BODY_BYTES_MAX} bytes")
+                    chunks.append(chunk)
+        except TimeoutError as problem:
+            raise HttpError(408, f"no whole body came within {BODY_TIMEOUT_S:g} s") from problem
+        return b"".join(chunks)
+
+
+def _response(answer: Answer) -> Response:
+    if answer.body is None:
+        return Response(status_code=answer.status, headers=dict(answer.headers))
+    return _json(answer.status, answer.body, answer.headers)
+
+
+def _json(status: int, body: Any, headers: Mapping[str, str]) -> Response:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    content = text.encode("utf-8", "backslashreplace")
+    return Response(content, status, headers=dict(headers), media_type="application/json")
+
+
+def _refusal(error: Exception) -> Response:
+    if isinstance(error, HttpError) and error.plain:
+        headers = {"Allow": error.allow} if error.allow else {}
+        content = json.dumps(error_body(error), separators=(",", ":")).encode()
+        return Response(content, error.status, headers=headers)
+    return _json(status_of(error), error_body(error), {})

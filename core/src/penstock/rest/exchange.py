@@ -1,0 +1,35 @@
+"""What a route handler is given, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from penstock.rest.service import RestService
+
+__all__ = ["Answer", "RestRequest"]
+
+
+@attrs.frozen
+class RestRequest:
+    """A request as handlers see it: the service, the body, the query; path parts are arguments."""
+
+    service: RestService
+    body: bytes
+    query: Mapping[str, str]
+    query_all: Callable[[str], list[str]]
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean query parameter, in any case; missing is False."""
+        return self.query.get(name, "").lower() == "true"
+
+
+@attrs.frozen
+class Answer:
+    """What a handler returns; ``body`` None sends none."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = attrs.field(factory=dict)

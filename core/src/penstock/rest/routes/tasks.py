@@ -1,0 +1,47 @@
+"""Tasks of a connector (source: ConnectorsResource)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from penstock.errors import NotFoundError
+from penstock.rest.errors import HttpError
+from penstock.rest.exchange import Answer, RestRequest
+from penstock.rest.routing import Route
+from penstock.runtime.herder import commands as cmd
+from penstock.runtime.model import TaskId
+
+__all__ = ["ROUTES"]
+
+_DIGITS_MAX: Final = 9
+
+
+def _task_id(name: str, task: str) -> TaskId:
+    if not (task.isascii() and task.removeprefix("-").isdigit()):
+        raise HttpError(404)
+    if len(task) > _DIGITS_MAX or task.startswith("-"):
+        raise NotFoundError(f"No status found for task {name}-{task}")
+    return TaskId(name, int(task))
+
+
+async def list_tasks(request: RestRequest, name: str) -> Answer:
+    """``GET /connectors/{name}/tasks``: ids and configurations."""
+    return Answer(body=await request.service.ask(cmd.GetTasks(name)))
+
+
+async def get_task_status(request: RestRequest, name: str, task: str) -> Answer:
+    """``GET /connectors/{name}/tasks/{task}/status``."""
+    return Answer(body=await request.service.ask(cmd.GetTaskStatus(_task_id(name, task))))
+
+
+async def restart_task(request: RestRequest, name: str, task: str) -> Answer:
+    """``POST /connectors/{name}/tasks/{task}/restart``."""
+    await request.service.ask(cmd.RestartTask(_task_id(name, task)))
+    return Answer(204)
+
+
+ROUTES: Final = [
+    Route("GET", "/connectors/{name}/tasks", list_tasks),
+    Route("GET", "/connectors/{name}/tasks/{task}/status", get_task_status),
+    Route("POST", "/connectors/{name}/tasks/{task}/restart", restart_task),
+]

@@ -1,0 +1,53 @@
+"""What the routes ask: the herder, the plugins, the worker about itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Final
+
+import attrs
+
+from penstock.errors import TimedOutError
+from penstock.runtime.herder.commands import Command
+
+__all__ = ["RestService"]
+
+REQUEST_TIMEOUT_S: Final = 90.0
+HEALTH_TIMEOUT_S: Final = 10.0
+
+
+@attrs.define
+class RestService:
+    """The REST API's only way to the rest of the worker. Any coroutine of the server may call it.
+
+    Attributes:
+        submit: gives a command to the herder.
+        call: runs a named function in a host, where plugin code may be imported.
+        list_plugins: returns ``{class, type, version}`` of every plugin, without importing any.
+        version, commit, cluster_id: what ``GET /`` says.
+    """
+
+    submit: Callable[[Command], Future[Any]]
+    call: Callable[[str, Mapping[str, Any]], Future[Any]]
+    list_plugins: Callable[[], Sequence[Mapping[str, Any]]]
+    version: str
+    commit: str
+    cluster_id: str
+
+    async def ask(self, command: Command) -> Any:
+        """Return the herder's reply; raises its error, or TimedOutError after 90 s."""
+        return await self._answer(self.submit(command), type(command).__name__)
+
+    async def run(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        """Return the result of a function that runs in a host."""
+        return await self._answer(self.call(function, arguments), function)
+
+    async def _answer(self, future: Future[Any], what: str) -> Any:
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), REQUEST_TIMEOUT_S)
+        except TimeoutError as problem:
+            raise TimedOutError(
+                f"Request timed out. {what} had no answer within {REQUEST_TIMEOUT_S:g} s"
+            ) from problem
