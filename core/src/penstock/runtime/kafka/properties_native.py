@@ -28,7 +28,7 @@ _COMMON: Final = (
     Flag("topic.metadata.refresh.sparse"),
     _number("topic.metadata.propagation.max.ms", 0, 3_600_000),
     Text("topic.blacklist"),
-    Text("debug"),
+    Text("debug", empty=False),
     _number("socket.timeout.ms", 10, 300_000),
     Flag("socket.keepalive.enable"),
     Flag("socket.nagle.disable"),
@@ -48,7 +48,6 @@ _COMMON: Final = (
 _PRODUCER: Final = (
     _number("queue.buffering.max.messages", 0, INT_MAX),
     _number("queue.buffering.max.kbytes", 1, INT_MAX),
-    _number("queue.buffering.backpressure.threshold", 1, 1_000_000),
     _number("batch.num.messages", 1, 1_000_000),
     _number("sticky.partitioning.linger.ms", 0, 900_000),
 )

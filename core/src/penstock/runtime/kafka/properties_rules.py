@@ -18,6 +18,8 @@ from penstock.errors import Problem
 
 __all__ = [
     "HIDDEN",
+    "INT_MAX",
+    "LONG_MAX",
     "Choice",
     "ClientKind",
     "Elsewhere",
@@ -32,6 +34,12 @@ __all__ = [
     "Text",
     "Unsupported",
     "Work",
+    "as_flag",
+    "as_number",
+    "kinds_of",
+    "printable",
+    "rows",
+    "same",
     "shown",
 ]
 
@@ -133,7 +141,7 @@ class Work:
     def refuse(self, key: str, fault: str, remedy: str) -> None:
         """Add the problem ``'key' fault, got 'value'; remedy`` (``is missing`` has no value)."""
         got = f", got '{shown(key, self.secret(key))}'" if key in self.properties else ""
-        self.problems.append(Problem(key, f"'{key}' {fault}{got}; {remedy}"))
+        self.problems.append(Problem(key, f"'{printable(key)}' {fault}{got}; {remedy}"))
 
 
 class Rule(Protocol):

@@ -27,7 +27,14 @@ from penstock.runtime.kafka.properties_rules import (
 )
 from penstock.runtime.kafka.properties_table_security import SECURITY
 
-__all__ = ["INTERNAL_TOPICS", "MESSAGE_BYTES_MAX", "MESSAGE_BYTES_MIN", "TABLE"]
+__all__ = [
+    "INTERNAL_TOPICS",
+    "MESSAGE_BYTES_MAX",
+    "MESSAGE_BYTES_MIN",
+    "SOCKET_TIMEOUT_MAX_MS",
+    "SOCKET_TIMEOUT_MIN_MS",
+    "TABLE",
+]
 
 MESSAGE_BYTES_MIN: Final = 1_000
 MESSAGE_BYTES_MAX: Final = 1_000_000_000
@@ -59,9 +66,7 @@ _COMMON: Final[dict[str, Rule]] = {
     ),
     # The original's proactive refresh; librdkafka's metadata.max.age.ms is the age at which its
     # cache forgets, three times this. 0 would switch the refresh off.
-    "metadata.max.age.ms": Number(
-        ("topic.metadata.refresh.interval.ms",), 0, LONG_MAX, 1, HOUR_MS
-    ),
+    "metadata.max.age.ms": Number(("topic.metadata.refresh.interval.ms",), 0, LONG_MAX, 1, HOUR_MS),
     "metadata.recovery.strategy": Choice(
         "metadata.recovery.strategy", {"none": "none", "rebootstrap": "rebootstrap"}, folded=True
     ),
@@ -122,7 +127,7 @@ _PRODUCER: Final[dict[str, Rule]] = {
         ("max.in.flight.requests.per.connection",), 1, native_low=1, native_high=1_000_000
     ),
     # Both mean "as long as it takes": 2^31-1 ms is what Connect sets, 0 is librdkafka's infinity.
-    "delivery.timeout.ms": Number(("message.timeout.ms",), special={INT_MAX: 0}),
+    "delivery.timeout.ms": Number(("message.timeout.ms",), 1, special={INT_MAX: 0}),
     "request.timeout.ms": Elsewhere("request_timeout"),
     "linger.ms": Number(("queue.buffering.max.ms",), 0, LONG_MAX, 0, LINGER_MAX_MS),
     "batch.size": Number(("batch.size",), native_low=1, special={0: 1}),

@@ -20,7 +20,7 @@ from penstock.runtime.kafka.properties_rules import (
     same,
 )
 
-__all__ = ["OAUTH_PACKAGE", "SECURITY"]
+__all__ = ["KERBEROS_RELOGIN", "OAUTH_PACKAGE", "OAUTH_TARGETS", "SECURITY"]
 
 OAUTH_PACKAGE: Final = "org.apache.kafka.common.security.oauthbearer."
 """Where the original keeps its OAUTHBEARER classes."""
