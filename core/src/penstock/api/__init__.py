@@ -13,6 +13,7 @@ from penstock.api._hooks import (
 )
 from penstock.api._plugin import Plugin, config_class_of
 from penstock.api._provider import ConfigProvider
+from penstock.api._short import predicate, sink, source, transform
 from penstock.api._task import (
     SinkTask,
     SinkTaskContext,
@@ -53,4 +54,8 @@ __all__ = [
     "config_class_of",
     "hookimpl",
     "hookspec",
+    "predicate",
+    "sink",
+    "source",
+    "transform",
 ]

@@ -219,7 +219,9 @@ def _kept(length: int, *columns: Column | None) -> Sequence[int]:
 
 
 def _is_none(column: Sequence[Any]) -> bool:
-    return isinstance(column, Repeat) and column.value is None
+    if isinstance(column, Repeat):
+        return column.value is None
+    return isinstance(column, list) and column.count(None) == len(column)
 
 
 def _stamps(timestamps: Sequence[int | None], rows: Sequence[int]) -> Sequence[int | None] | None:
