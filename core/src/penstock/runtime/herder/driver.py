@@ -80,9 +80,7 @@ class HerderDriver:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Future[Any]] = {}
         self._closed = False
-        self._thread = threading.Thread(
-            target=self._run, name="herder", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="herder", daemon=True)
 
     def start(self) -> None:
         """Begin taking events."""

@@ -32,6 +32,9 @@ class HostControl(Protocol):
     def wait(self, timeout_s: float) -> bool:
         """Wait until the runner should stop, or pause, or go on after a pause, or time is over.
 
+        A command for :meth:`next_command` ends the wait too. A change that came since the
+        runner last looked at ``pausing`` or waited ends it at once, and only once.
+
         Returns:
             Whether it should stop.
         """
@@ -49,9 +52,8 @@ class HostControl(Protocol):
         """Tell the worker; never blocks for long, does nothing once the worker is gone."""
 
     def ask(self, request: LoadOffsets | StoreOffsets, timeout_s: float) -> Command:
-        """Send a request and wait for its answer.
+        """Send a request and wait for its answer, whose ``error`` says why it failed, if it did.
 
         Raises:
             RetriableError: no answer within ``timeout_s``.
-            ConnectError: the answer says why it failed.
         """

@@ -65,7 +65,7 @@ class PluginInfo:
 
     Attributes:
         kind: one of ``KINDS``.
-        type: what the REST API calls it: source, sink, transformation, predicate, converter...
+        rest_type: what the REST API calls it: source, sink, transformation, predicate, converter...
         name: the shortest name.
         aliases: every name that may be written for it.
         class_name: the Java class name where it has one, else the dotted Python path.
@@ -75,7 +75,7 @@ class PluginInfo:
     """
 
     kind: str
-    type: str
+    rest_type: str
     name: str
     aliases: Sequence[str]
     class_name: str
@@ -153,14 +153,14 @@ class PluginRegistry:
         """
         rows: list[tuple[int, str, dict[str, str]]] = []
         for plugin in self._plugins:
-            if plugin.type not in _LISTING_ORDER:
+            if plugin.rest_type not in _LISTING_ORDER:
                 continue
             sides = [alias for alias in plugin.aliases if "." in alias and "$" in alias]
             for class_name in sides or [plugin.class_name]:
-                row = {"class": class_name, "type": plugin.type}
+                row = {"class": class_name, "type": plugin.rest_type}
                 if plugin.version != "undefined":
                     row["version"] = plugin.version
-                rows.append((_LISTING_ORDER.index(plugin.type), class_name, row))
+                rows.append((_LISTING_ORDER.index(plugin.rest_type), class_name, row))
         return [row for _, _, row in sorted(rows, key=lambda found: found[:2])]
 
     def load(self, kind: str, name: str) -> type[Any]:
@@ -238,7 +238,7 @@ def _from_metadata() -> Iterable[PluginInfo]:
         for (reference, distribution, version), names in grouped.items():
             yield PluginInfo(
                 kind=kind,
-                type=shown,
+                rest_type=shown,
                 name=min(names, key=lambda name: ("$" in name, len(name))),
                 aliases=aliases_of(names, reference),
                 class_name=_class_name(names, reference),
@@ -267,7 +267,7 @@ def _of_class(kind: str, name: str, cls: type[Any]) -> PluginInfo:
         shown = "source" if issubclass(cls, api.SourceConnector) else "sink"
     return PluginInfo(
         kind=kind,
-        type=shown,
+        rest_type=shown,
         name=name,
         aliases=aliases_of([name], reference),
         class_name=reference.replace(":", "."),

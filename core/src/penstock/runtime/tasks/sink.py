@@ -62,6 +62,7 @@ class SinkTaskRunner:
         self._retry_at_s = 0.0
         self._backoff_s = BACKOFF_FIRST_S
         self._commit_at_s = time.monotonic() + flush_interval_s
+        self._over = False
         self.progress = ProgressMeter(control)
         consumer.subscribe(
             topics,
@@ -201,6 +202,8 @@ class SinkTaskRunner:
             self._seek(place, stored.get(place, 0))
 
     def _on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        if self._over:
+            return
         self._context.assigned.update(partitions)
         self._task.partitions_assigned(partitions)
 
@@ -216,6 +219,8 @@ class SinkTaskRunner:
             self._committed.pop(place, None)
 
     def _on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        if self._over:
+            return
         leaving = {p: self._consumed[p] for p in partitions if p in self._consumed}
         try:
             self._commit_places(leaving, rewind=False)
@@ -224,10 +229,18 @@ class SinkTaskRunner:
             self._forget(partitions)
 
     def _on_lost(self, partitions: Sequence[TopicPartition]) -> None:
+        if self._over:
+            return
         self._task.partitions_revoked(partitions)
         self._forget(partitions)
 
     def finish(self) -> None:
-        """Commit the last offsets; called after a stop in good order."""
+        """Commit the last offsets and take leave of the partitions; after a stop in good order."""
         self.commit()
+        self._task.partitions_revoked(list(self._context.assigned))
+        self._over = True
         self.progress.tell(now=True)
+
+    def abandon(self) -> None:
+        """Take no more part in rebalances; after a failure, before the consumer is closed."""
+        self._over = True

@@ -1,0 +1,206 @@
+"""Run one task in a host: build what its configuration asks for, run its loop, tell the worker."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import random
+import traceback
+from collections.abc import Mapping
+from typing import Any, Final
+
+from penstock.api import Connector, SinkConnector, SinkTask, SourceTask
+from penstock.errors import ConnectError
+from penstock.runtime.broker import Broker
+from penstock.runtime.brokers import connect_broker
+from penstock.runtime.connector_config import ConnectorPlan, plan
+from penstock.runtime.host.control import HostControl
+from penstock.runtime.host.messages import Failed, Running, StartTask, Stopped
+from penstock.runtime.kafka.client_settings import ClientRole, split_prefix
+from penstock.runtime.model import TaskId
+from penstock.runtime.pipeline.guard import RowGuard
+from penstock.runtime.plugins import registry
+from penstock.runtime.plugins.hooks import Notifier
+from penstock.runtime.tasks.build import build_chain, build_codec, configured
+from penstock.runtime.tasks.context import SinkContext, SourceContext
+from penstock.runtime.tasks.report import FailureLog
+from penstock.runtime.tasks.sink import SinkTaskRunner
+from penstock.runtime.tasks.source import SourceTaskRunner
+
+__all__ = ["run_task"]
+
+log = logging.getLogger(__name__)
+
+FLUSH_INTERVAL_MS: Final = 60_000
+FLUSH_TIMEOUT_MS: Final = 5_000
+STOP_MARGIN_S: Final = 0.5
+"""Kept back from the time to stop in good order, for the task's own stop and the clients' close."""
+MAX_RECORDS: Final = 1000
+"""Rows of one poll of a sink, unless ``max.poll.records`` says otherwise: more do not help, and
+the messages of one poll then stay in the processor's cache."""
+GC_THRESHOLD: Final = (50_000, 20, 50)
+"""Batches make many objects and no cycles: Python's own 700 would look for cycles all the time."""
+
+
+def run_task(command: StartTask, control: HostControl) -> None:
+    """Run a task until it is told to stop, or fails. Called by the host on its main thread."""
+    gc.set_threshold(*GC_THRESHOLD)
+    task_id = TaskId(command.connector, command.task)
+    notifier = Notifier()
+    try:
+        with contextlib.ExitStack() as stack:
+            _Run(command, control, stack, notifier).run()
+    except Exception as error:
+        log.exception("task %s failed", task_id)
+        notifier.task_failed(command.connector, command.task, error)
+        control.send(Failed(reason=_reason(error), trace=traceback.format_exc()))
+    else:
+        notifier.task_stopped(command.connector, command.task)
+        control.send(Stopped())
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+class _Run:
+    """One run of one task. Owner: the task's thread."""
+
+    def __init__(
+        self,
+        command: StartTask,
+        control: HostControl,
+        stack: contextlib.ExitStack,
+        notifier: Notifier,
+    ) -> None:
+        self._command = command
+        self._control = control
+        self._stack = stack
+        self._notifier = notifier
+        self._id = TaskId(command.connector, command.task)
+        self._worker = command.worker
+        self._errors = 0
+
+    def run(self) -> None:
+        command = self._command
+        wanted = plan({**command.connector_config, **command.config}, self._worker)
+        connector: type[Connector[Any]] = registry().load("connectors", wanted.type)
+        if self._id.task >= wanted.tasks_max:
+            raise ConnectError(
+                f"task {self._id} is beyond tasks.max {wanted.tasks_max}; raise tasks.max"
+            )
+        guard = RowGuard(
+            wanted.policy,
+            FailureLog(self._id, enabled=wanted.log_errors, count=self._count_error),
+            self._control.wait,
+            random.random,
+        )
+        broker = connect_broker(self._worker)
+        task = configured(connector.task_class, command.config, "", f"task {self._id}")
+        if issubclass(connector, SinkConnector):
+            self._run_sink(task, wanted, guard, broker)
+        else:
+            self._run_source(task, wanted, guard, broker)
+
+    def _count_error(self) -> None:
+        self._errors += 1
+
+    def _settings(self, role: ClientRole) -> Any:
+        return split_prefix(
+            self._worker,
+            self._command.connector_config,
+            role=role,
+            connector=self._id.connector,
+            task=self._id.task,
+        )
+
+    def _number_s(self, key: str, default_ms: int) -> float:
+        return int(self._worker.get(key, str(default_ms)).strip()) / 1000
+
+    def _grace_s(self) -> float:
+        """The time left for finishing in good order; all of it before anybody asked to stop."""
+        if self._control.stopping:
+            return max(0.0, self._control.stop_deadline_s - STOP_MARGIN_S)
+        return self._number_s("offset.flush.timeout.ms", FLUSH_TIMEOUT_MS)
+
+    def _begin(self, task: SourceTask[Any] | SinkTask[Any]) -> None:
+        """Wait while paused, then open and start the task."""
+        self._stack.callback(task.close)
+        task.open()
+        task.start()
+        self._stack.callback(task.stop)
+        self._control.send(Running(type(task).version()))
+        self._notifier.task_started(self._id.connector, self._id.task)
+
+    def _run_source(
+        self, task: SourceTask[Any], wanted: ConnectorPlan, guard: RowGuard, broker: Broker
+    ) -> None:
+        codec = build_codec(wanted, guard, self._stack)
+        chain = build_chain(wanted, guard, self._stack)
+        settings = self._settings(ClientRole.SOURCE_PRODUCER)
+        precise = type(task).commit_record is not SourceTask.commit_record
+        producer = broker.producer(
+            settings.properties, client_id=settings.client_id, precise=precise
+        )
+        self._stack.callback(lambda: producer.close(0))
+        task.context = SourceContext(self._id, _texts(self._command.config), self._control)
+        self._begin(task)
+        runner = SourceTaskRunner(
+            task=task,
+            chain=chain,
+            codec=codec,
+            producer=producer,
+            control=self._control,
+            flush_interval_s=self._number_s("offset.flush.interval.ms", FLUSH_INTERVAL_MS),
+            flush_timeout_s=self._number_s("offset.flush.timeout.ms", FLUSH_TIMEOUT_MS),
+        )
+        try:
+            runner.run()
+        except Exception:
+            # What was acknowledged before the failure is stored still, so that a restart does
+            # not repeat it; the failure itself is what the user has to see.
+            with contextlib.suppress(Exception):
+                runner.commit(1.0)
+            raise
+        runner.finish(self._grace_s())
+
+    def _run_sink(
+        self, task: SinkTask[Any], wanted: ConnectorPlan, guard: RowGuard, broker: Broker
+    ) -> None:
+        codec = build_codec(wanted, guard, self._stack)
+        chain = build_chain(wanted, guard, self._stack)
+        settings = self._settings(ClientRole.SINK_CONSUMER)
+        consumer = broker.consumer(
+            settings.properties, client_id=settings.client_id, group_id=settings.group_id
+        )
+        self._stack.callback(lambda: consumer.close(1.0))
+        self._control.on_change(consumer.wakeup)
+        context = SinkContext(
+            self._id,
+            _texts(self._command.config),
+            self._control,
+            pause=consumer.pause,
+            resume=consumer.resume,
+        )
+        task.context = context
+        self._begin(task)
+        runner = SinkTaskRunner(
+            task=task,
+            context=context,
+            chain=chain,
+            codec=codec,
+            consumer=consumer,
+            control=self._control,
+            topics=wanted.topics_regex or wanted.topics,
+            max_records=int(settings.properties.get("max.poll.records", MAX_RECORDS)),
+            flush_interval_s=self._number_s("offset.flush.interval.ms", FLUSH_INTERVAL_MS),
+            flush_timeout_s=self._number_s("offset.flush.timeout.ms", FLUSH_TIMEOUT_MS),
+        )
+        self._stack.callback(runner.abandon)
+        runner.run()
+        runner.finish()
+
+
+def _texts(config: Mapping[str, str]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in config.items()}
