@@ -37,6 +37,7 @@ KAFKA_VERSION: Final = "4.3.1"
 CLUSTER_TIMEOUT_S: Final = 15.0
 CALL_TIMEOUT_S: Final = 90.0
 CLOSE_MARGIN_S: Final = 2.0
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 @attrs.define
@@ -57,6 +58,7 @@ class StandaloneWorker:
         self._raw = dict(raw)
         self._stop = asyncio.Event()
         self._failure: PenstockError | None = None
+        self.url = ""
 
     async def run(
         self, connectors: Sequence[ConnectorFile], on_ready: Callable[[StandaloneWorker], None]
@@ -147,7 +149,7 @@ class StandaloneWorker:
             cluster_id=str(cluster_id),
         )
         server = RestServer(RestApp(service), parts.sockets)
-        self.port = server.port
+        self.url = f"http://{_shown_host(parts.sockets[0])}:{server.port}"
         self.submit = parts.driver.submit
         self._listen_to_signals()
         serving = asyncio.create_task(server.serve(lambda: on_ready(self)))
@@ -185,9 +187,14 @@ class StandaloneWorker:
         self._stop.set()
 
 
+def _shown_host(bound: socket.socket) -> str:
+    host = str(bound.getsockname()[0])
+    return "localhost" if host in _EVERYWHERE else host
+
+
 def _own_address(bound: socket.socket) -> str:
     host = str(bound.getsockname()[0])
-    return host if host not in ("0.0.0.0", "::") else _first_address()  # noqa: S104 - compared
+    return _first_address() if host in _EVERYWHERE else host
 
 
 def _first_address() -> str:
@@ -200,15 +207,23 @@ def _first_address() -> str:
 def run_standalone(
     raw: Mapping[str, str],
     connectors: Sequence[ConnectorFile],
+    *,
+    source: str = "worker properties",
     on_ready: Callable[[StandaloneWorker], None] = lambda _: None,
 ) -> int:
     """Run a standalone worker until a signal comes; return its exit code.
+
+    Args:
+        raw: the worker's properties.
+        connectors: created once the REST API answers.
+        source: where the properties come from, for messages.
+        on_ready: called on the event loop's thread once the REST API answers.
 
     Raises:
         ConfigError: worker properties that are wrong, all of them.
         StartupError: it cannot start.
     """
-    settings = StandaloneSettings.parse(raw)
+    settings = StandaloneSettings.parse(raw, who=source)
 
     async def main() -> int:
         return await StandaloneWorker(settings, raw).run(connectors, on_ready)

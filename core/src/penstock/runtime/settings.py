@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from penstock.config import ClassName, ConfigSpec, Long, config, key
 from penstock.errors import did_you_mean
@@ -62,9 +62,8 @@ class StandaloneSettings:
         importance="low",
         doc="How long a task has to end in good order, in ms; then its process is killed.",
     )
-    task_isolation: str = key(
+    task_isolation: Literal["process", "thread"] = key(
         default="process",
-        choices=("process", "thread"),
         importance="low",
         doc="process: every task in a process of its own. thread: all in the worker.",
     )

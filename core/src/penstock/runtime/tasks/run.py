@@ -22,6 +22,7 @@ from penstock.runtime.model import TaskId
 from penstock.runtime.pipeline.guard import RowGuard
 from penstock.runtime.plugins import registry
 from penstock.runtime.plugins.hooks import Notifier
+from penstock.runtime.providers import resolved
 from penstock.runtime.tasks.build import build_chain, build_codec, configured
 from penstock.runtime.tasks.context import SinkContext, SourceContext
 from penstock.runtime.tasks.report import FailureLog
@@ -81,10 +82,12 @@ class _Run:
         self._id = TaskId(command.connector, command.task)
         self._worker = command.worker
         self._errors = 0
+        self._config: Mapping[str, str] = {}
 
     def run(self) -> None:
         command = self._command
-        wanted = plan({**command.connector_config, **command.config}, self._worker)
+        config = resolved(command.config, self._worker)
+        wanted = plan(resolved(command.connector_config, self._worker), self._worker)
         connector: type[Connector[Any]] = registry().load("connectors", wanted.type)
         if self._id.task >= wanted.tasks_max:
             raise ConnectError(
@@ -97,7 +100,8 @@ class _Run:
             random.random,
         )
         broker = connect_broker(self._worker)
-        task = configured(connector.task_class, command.config, "", f"task {self._id}")
+        self._config = config
+        task = configured(connector.task_class, config, "", f"task {self._id}")
         if issubclass(connector, SinkConnector):
             self._run_sink(task, wanted, guard, broker)
         else:
@@ -109,7 +113,7 @@ class _Run:
     def _settings(self, role: ClientRole) -> Any:
         return split_prefix(
             self._worker,
-            self._command.connector_config,
+            resolved(self._command.connector_config, self._worker),
             role=role,
             connector=self._id.connector,
             task=self._id.task,
@@ -144,7 +148,7 @@ class _Run:
             settings.properties, client_id=settings.client_id, precise=precise
         )
         self._stack.callback(lambda: producer.close(0))
-        task.context = SourceContext(self._id, _texts(self._command.config), self._control)
+        task.context = SourceContext(self._id, self._config, self._control)
         self._begin(task)
         runner = SourceTaskRunner(
             task=task,
@@ -178,7 +182,7 @@ class _Run:
         self._control.on_change(consumer.wakeup)
         context = SinkContext(
             self._id,
-            _texts(self._command.config),
+            self._config,
             self._control,
             pause=consumer.pause,
             resume=consumer.resume,
@@ -200,7 +204,3 @@ class _Run:
         self._stack.callback(runner.abandon)
         runner.run()
         runner.finish()
-
-
-def _texts(config: Mapping[str, str]) -> dict[str, str]:
-    return {str(name): str(value) for name, value in config.items()}

@@ -1,0 +1,86 @@
+"""The commands and how their failures are told."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+
+from penstock import __version__
+from penstock.errors import PenstockError
+
+__all__ = ["connect_standalone", "main"]
+
+EXIT_USAGE: Final = 1
+EXIT_ERROR: Final = 2
+EXIT_STARTUP: Final = 3
+DEBUG_VARIABLE: Final = "PENSTOCK_DEBUG"
+
+_COMMANDS: Final = {
+    "demo": ("penstock.cli.demo", "Stream a text file through transforms; needs no broker."),
+    "plugins": ("penstock.cli.plugins", "List what is installed, and describe it."),
+    "run": ("penstock.cli.standalone:run", "Run the worker and connectors of one file."),
+    "standalone": ("penstock.cli.standalone", "Run connectors with the original's files."),
+    "validate": ("penstock.cli.validate", "Check a connector's configuration, offline."),
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command's module only when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name or "command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in sorted(_COMMANDS.items())])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="penstock")
+def _penstock() -> None:
+    """Kafka Connect for Python."""
+
+
+def _run(command: click.Command, arguments: list[str], name: str) -> int:
+    try:
+        code = command.main(args=arguments, prog_name=name, standalone_mode=False)
+    except click.UsageError as wrong:
+        wrong.show()
+        return EXIT_USAGE
+    except click.ClickException as wrong:
+        wrong.show()
+        return EXIT_ERROR
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except PenstockError as problem:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        click.echo(f"{name}: {problem}", err=True)
+        return getattr(problem, "exit_code", EXIT_ERROR)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Run ``penstock``; the exit code is 0, 1 usage, 2 error, 3 the worker could not start."""
+    sys.exit(_run(_penstock, sys.argv[1:], "penstock"))
+
+
+def connect_standalone() -> None:
+    """Run ``connect-standalone``, the original's name of ``penstock standalone``."""
+    command: Callable[..., Any] = importlib.import_module("penstock.cli.standalone").command
+    sys.exit(_run(command, sys.argv[1:], "connect-standalone"))  # type: ignore[arg-type]  # a click command

@@ -1,0 +1,35 @@
+"""Tables on a terminal, plain lines on a pipe."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+__all__ = ["show_json", "show_table"]
+
+
+def show_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
+    """Print rows: a table with a head for a person, tab-separated lines for a program."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            click.echo("\t".join(row.get(column, "").replace("\n", " ") for column in columns))
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.table import Table  # noqa: PLC0415 - likewise
+    from rich.text import Text  # noqa: PLC0415 - likewise
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(Text(row.get(column, "")) for column in columns))
+    Console().print(table)

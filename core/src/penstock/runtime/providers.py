@@ -1,0 +1,50 @@
+"""The config providers of a worker, as look-ups for ``${provider:path:key}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.api import ConfigProvider
+from penstock.config import Lookup, interpolate, references
+from penstock.errors import ConfigError, Problem
+from penstock.runtime.connector_config import under
+from penstock.runtime.plugins import registry
+
+__all__ = ["resolved"]
+
+
+def resolved(raw: Mapping[str, str], worker: Mapping[str, str]) -> dict[str, str]:
+    """Return a configuration with its references replaced by the worker's providers.
+
+    Called by: the host that needs the values, never by the worker itself.
+
+    Raises:
+        ConfigError: a provider is misconfigured or refuses; no value is ever told.
+    """
+    if not references(raw):
+        return dict(raw)
+    opened: list[ConfigProvider[Any]] = []
+    try:
+        lookups = _lookups(worker, opened)
+        return {key: value for key, value in interpolate(raw, lookups).items() if value is not None}
+    finally:
+        for provider in opened:
+            provider.close()
+
+
+def _lookups(worker: Mapping[str, str], opened: list[ConfigProvider[Any]]) -> dict[str, Lookup]:
+    names = [name.strip() for name in worker.get("config.providers", "").split(",") if name.strip()]
+    lookups: dict[str, Lookup] = {}
+    for name in names:
+        prefix = f"config.providers.{name}."
+        own = under(worker, prefix)
+        if "class" not in own:
+            text = f'Missing required configuration "{prefix}class" which has no default value.'
+            raise ConfigError(Problem(f"{prefix}class", text))
+        cls = registry().load("config_providers", own["class"])
+        provider = cls(cls.config_spec().parse(under(own, "param."), who=f"config provider {name}"))
+        opened.append(provider)
+        provider.open()
+        lookups[name] = provider.lookup
+    return lookups

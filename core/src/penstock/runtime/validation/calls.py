@@ -1,0 +1,48 @@
+"""What the worker asks a host about plugins; plain JSON data in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.api import SinkConnector
+from penstock.config import ConfigSpec, KeyReport
+from penstock.runtime.connector_keys import CommonKeys, SinkKeys, SourceKeys
+from penstock.runtime.plugins import registry
+from penstock.runtime.validation.connector import connector_class, validate
+
+__all__ = ["describe_plugin", "validate_connector"]
+
+
+def validate_connector(
+    config: Mapping[str, str | None], worker: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return ``{infos: ConfigInfos, type: source|sink}``.
+
+    Raises:
+        BadRequestError: ``connector.class`` is missing or names nothing.
+    """
+    cls = connector_class(config)
+    infos = validate(config, worker)
+    kind = "sink" if issubclass(cls, SinkConnector) else "source"
+    return {"infos": infos.to_json(), "type": kind}
+
+
+def describe_plugin(
+    name: str, kind: str | None = None, worker: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Return a plugin's keys; a connector's with those that every connector has.
+
+    Raises:
+        NotFoundError: there is no such plugin.
+        PluginError: it cannot be loaded.
+    """
+    plugin = registry().find(name, kind)
+    cls = registry().load_plugin(plugin)
+    own: list[KeyReport] = cls.config_spec().describe()
+    if plugin.kind == "connectors":
+        keys = SinkKeys if issubclass(cls, SinkConnector) else SourceKeys
+        common = ConfigSpec.of(CommonKeys).describe() + ConfigSpec.of(keys).describe()
+        taken = {report.name for report in own}
+        own = [report for report in common if report.name not in taken] + own
+    return [report.to_json() for report in own]
