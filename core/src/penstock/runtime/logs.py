@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 import structlog
@@ -44,8 +44,14 @@ def _plain(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
     return f"{line}\n{trace}" if trace else line
 
 
-def setup_logging(*, level: str | None = None, stream: Any = None) -> None:
-    """Send the logs of this process to stderr, in the form that its reader wants."""
+def setup_logging(worker: Mapping[str, str] | None = None, *, stream: Any = None) -> None:
+    """Send the logs of this process to stderr, in the form that its reader wants.
+
+    Args:
+        worker: the worker's properties; ``log.level`` is heard.
+        stream: elsewhere than stderr, for tests.
+    """
+    level = (worker or {}).get("log.level")
     out = sys.stderr if stream is None else stream
     style = os.environ.get(FORMAT_VARIABLE, "").lower()
     shared: list[Any] = [

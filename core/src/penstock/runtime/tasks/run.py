@@ -18,6 +18,7 @@ from penstock.runtime.connector_config import ConnectorPlan, plan
 from penstock.runtime.host.control import HostControl
 from penstock.runtime.host.messages import Failed, Running, StartTask, Stopped
 from penstock.runtime.kafka.client_settings import ClientRole, split_prefix
+from penstock.runtime.logs import bind_context
 from penstock.runtime.model import TaskId
 from penstock.runtime.pipeline.guard import RowGuard
 from penstock.runtime.plugins import registry
@@ -47,6 +48,7 @@ GC_THRESHOLD: Final = (50_000, 20, 50)
 def run_task(command: StartTask, control: HostControl) -> None:
     """Run a task until it is told to stop, or fails. Called by the host on its main thread."""
     gc.set_threshold(*GC_THRESHOLD)
+    bind_context(f"{command.connector}|task-{command.task}")
     task_id = TaskId(command.connector, command.task)
     notifier = Notifier()
     try:

@@ -1,0 +1,73 @@
+"""The calendar fields of a moment as ``java.util.GregorianCalendar`` in UTC counts them.
+
+Before 15 October 1582 that is the Julian calendar; years before 1 are counted back as years BC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+import attrs
+
+__all__ = ["CalendarFields", "date_text"]
+
+_DAY_MS: Final = 86_400_000
+_GREGORIAN_START_DAY: Final = -141_427
+# Days from 1 March of the Julian year 0 to 1970-01-01.
+_JULIAN_EPOCH_DAYS: Final = 719_470
+_GREGORIAN_EPOCH_DAYS: Final = 719_468
+_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_WEEKDAYS: Final = "Thu Fri Sat Sun Mon Tue Wed".split()
+
+
+@attrs.frozen
+class CalendarFields:
+    """One moment in parts. ``year`` is that of the era, never below 1."""
+
+    year: int
+    month: int
+    day: int
+    hour: int
+    minute: int
+    second: int
+    millis: int
+    weekday: str
+
+    @classmethod
+    def of(cls, ms: int) -> CalendarFields:
+        """Return the parts of milliseconds since 1970-01-01T00:00Z."""
+        days, rest = divmod(ms, _DAY_MS)
+        year, month, day = _date_of(days)
+        seconds, millis = divmod(rest, 1000)
+        minutes, second = divmod(seconds, 60)
+        hour, minute = divmod(minutes, 60)
+        shown_year = year if year > 0 else 1 - year
+        weekday = _WEEKDAYS[days % 7]
+        return cls(shown_year, month, day, hour, minute, second, millis, weekday)
+
+
+def _date_of(days: int) -> tuple[int, int, int]:
+    """Return year, month and day; the year counts from March, so that leap days come last."""
+    if days >= _GREGORIAN_START_DAY:
+        era, day_of_era = divmod(days + _GREGORIAN_EPOCH_DAYS, 146_097)
+        leaps = day_of_era // 1460 - day_of_era // 36_524 + day_of_era // 146_096
+        year_of_era = (day_of_era - leaps) // 365
+        day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+        year = year_of_era + era * 400
+    else:
+        era, day_of_era = divmod(days + _JULIAN_EPOCH_DAYS, 1461)
+        year_of_era = (day_of_era - day_of_era // 1460) // 365
+        day_of_year = day_of_era - 365 * year_of_era
+        year = year_of_era + era * 4
+    shifted = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * shifted + 2) // 5 + 1
+    month = shifted + 3 if shifted < 10 else shifted - 9  # noqa: PLR2004 - March is 0
+    return year + (month <= 2), month, day  # noqa: PLR2004 - January and February end a year
+
+
+def date_text(ms: int) -> str:
+    """Return what ``java.util.Date.toString`` prints on a JVM whose zone is UTC."""
+    at = CalendarFields.of(ms)
+    clock = dt.time(at.hour, at.minute, at.second).isoformat()
+    return f"{at.weekday} {_MONTHS[at.month - 1]} {at.day:02} {clock} UTC {at.year}"

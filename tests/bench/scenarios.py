@@ -1,0 +1,161 @@
+"""What both workers are asked to do: the same connector JSON, through REST."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import attrs
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tests.bench import measure
+from tests.bench.peers import Peer
+
+__all__ = ["SCENARIOS", "Result", "Run", "Scenario", "make_text"]
+
+STRING = "org.apache.kafka.connect.storage.StringConverter"
+JSON = "org.apache.kafka.connect.json.JsonConverter"
+SOURCE = "org.apache.kafka.connect.file.FileStreamSourceConnector"
+SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
+SMT = "org.apache.kafka.connect.transforms."
+TIMEOUT_S = 600.0
+
+_numbers = itertools.count(1)
+
+
+@attrs.define
+class Result:
+    """One run of one scenario by one worker."""
+
+    records_s: float
+    cpu_us: float
+    loaded_mb: float
+
+
+@attrs.define
+class Run:
+    """What a scenario needs: the broker, the input, where to write."""
+
+    bootstrap: str
+    folder: Path
+    text: Path
+    lines: int
+    loaded_topic: str = ""
+
+
+@attrs.frozen
+class Scenario:
+    """A name, what to configure, and how to see how far it is."""
+
+    name: str
+    about: str
+    run: Callable[[Run, Peer], Result]
+
+
+def make_text(path: Path, lines: int) -> None:
+    """Write lines of 116 bytes, the newline included, each its own."""
+    filler = "the quick brown fox jumps over the lazy dog and runs along the penstock to the mill "
+    with path.open("w") as file:
+        for first in range(0, lines, 10_000):
+            block = (
+                f"{n:010d} {filler}".ljust(115, "x")[:115]
+                for n in range(first, min(first + 10_000, lines))
+            )
+            file.write("\n".join(block) + "\n")
+
+
+def new_topic(bootstrap: str, name: str, partitions: int = 1) -> None:
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.create_topics([NewTopic(name, partitions, 1)]).values():
+        future.result(30)
+
+
+def end_offset(client: Consumer, topic: str, partition: int = 0) -> int:
+    return int(client.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1])
+
+
+def _measured(
+    peer: Peer, name: str, config: Mapping[str, str], total: int, count: Callable[[], int]
+) -> Result:
+    cpu = measure.cpu_s(peer.pid)
+    peer.create(name, config)
+    try:
+        records_s, _ = measure.Rate(count, total).measure(TIMEOUT_S, f"{peer.name} {name}")
+        used = measure.cpu_s(peer.pid) - cpu
+        loaded = measure.pss_mb(peer.pid)
+        peer.check(name)
+    finally:
+        peer.delete(name)
+    return Result(records_s, used / total * 1e6, loaded)
+
+
+def _source(extra: Mapping[str, str]) -> Callable[[Run, Peer], Result]:
+    def run(run: Run, peer: Peer) -> Result:
+        name = f"source-{next(_numbers)}"
+        new_topic(run.bootstrap, name)
+        client = Consumer({"bootstrap.servers": run.bootstrap, "group.id": "watch"})
+        config = {
+            "connector.class": SOURCE,
+            "tasks.max": "1",
+            "file": str(run.text),
+            "topic": name,
+            **extra,
+        }
+        result = _measured(peer, name, config, run.lines, lambda: end_offset(client, name))
+        client.close()
+        return result
+
+    return run
+
+
+def _sink(extra: Mapping[str, str], line_bytes: int = 116) -> Callable[[Run, Peer], Result]:
+    def run(run: Run, peer: Peer) -> Result:
+        name = f"sink-{next(_numbers)}"
+        out = run.folder / f"{name}.txt"
+        config = {
+            "connector.class": SINK,
+            "tasks.max": "1",
+            "file": str(out),
+            "topics": run.loaded_topic,
+            **extra,
+        }
+
+        def count() -> int:
+            return out.stat().st_size // line_bytes if out.exists() else 0
+
+        result = _measured(peer, name, config, run.lines, count)
+        out.unlink()
+        return result
+
+    return run
+
+
+STRINGS = {"key.converter": STRING, "value.converter": STRING}
+THREE_SMTS = {
+    "key.converter": STRING,
+    "value.converter": JSON,
+    "value.converter.schemas.enable": "true",
+    "transforms": "hoist,insert,replace",
+    "transforms.hoist.type": f"{SMT}HoistField$Value",
+    "transforms.hoist.field": "line",
+    "transforms.insert.type": f"{SMT}InsertField$Value",
+    "transforms.insert.static.field": "source",
+    "transforms.insert.static.value": "file",
+    "transforms.replace.type": f"{SMT}ReplaceField$Value",
+    "transforms.replace.renames": "line:text",
+}
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("source", "file source, String converter", _source(STRINGS)),
+        Scenario(
+            "source-3smt",
+            "file source, HoistField + InsertField + ReplaceField, JSON with schemas",
+            _source(THREE_SMTS),
+        ),
+        Scenario("sink", "file sink, String converter", _sink(STRINGS)),
+    )
+}

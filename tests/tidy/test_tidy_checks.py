@@ -1,0 +1,198 @@
+"""Each check sees a bad example, and lets a good one pass."""
+
+from __future__ import annotations
+
+import checks
+import pytest
+
+
+def test_file_length_at_limit_is_a_problem() -> None:
+    assert checks.check_file_length("a.py", "x = 1\n" * 400)
+    assert not checks.check_file_length("a.py", "x = 1\n" * 399)
+
+
+def test_function_length_at_limit_is_a_problem() -> None:
+    body = "    x = 1\n"
+    assert checks.check_function_lengths("a.py", "async def f():\n" + body * 69)
+    assert not checks.check_function_lengths("a.py", "def f():\n" + body * 68)
+
+
+def test_unfinished_work_is_a_problem() -> None:
+    assert checks.check_finished("a.py", "x = 1  # " + "TO" + "DO later", contract=False)
+    raising = "def f():\n    raise NotImplementedError\n"
+    assert checks.check_finished("a.py", raising, contract=False)
+    assert not checks.check_finished("a.py", raising, contract=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import time\ntime.sleep(1)",
+        "import time as t\nt.sleep(1)",
+        "from time import sleep as s\ns(1)",
+        "eval('1')",
+        "exec('1')",
+        "import yaml\nyaml.load(x)",
+        "import pickle",
+        "from marshal import loads",
+        "def f():\n    import shelve",
+    ],
+)
+def test_banned_call_is_a_problem(text: str) -> None:
+    assert checks.check_banned_calls("a.py", text)
+
+
+def test_harmless_calls_are_none() -> None:
+    text = "import time, yaml\ntime.monotonic()\nyaml.safe_load(x)\nframe.eval(x)\ncontrol.sleep(1)"
+    assert not checks.check_banned_calls("a.py", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '__all__ = ["b", "a"]\na = b = 1',
+        '__all__ = ["a", "B"]\na = B = 1',
+        '__all__ = ["a"]',
+        '__all__ = ["a", "a"]\na = 1',
+        "from penstock.data import Batch",
+        'from penstock.data import Batch, Schema\n__all__ = ["Batch"]',
+        'def f(): ...\ndef g(): ...\n__all__ = ["f"]',
+    ],
+)
+def test_export_that_differs_is_a_problem(text: str) -> None:
+    assert checks.check_exports("p/__init__.py", text, package=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        'from x import A, b\n__all__ = ["A", "b"]',
+        'from x import helper\ndef f(): ...\n__all__ = ["f"]',
+        '__all__ = ["LIMIT", "Word", "a"]\nLIMIT = 1\nclass Word: ...\ndef a(): ...',
+    ],
+)
+def test_exports_that_agree_are_none(text: str) -> None:
+    assert not checks.check_exports("p/__init__.py", text, package=True)
+
+
+def project(
+    name: str, version: str = "1", core: str = "penstock>=0.1,<2", src: str | None = None
+) -> str:
+    package = src or "src/" + name.replace("-", "_")
+    return (
+        f'[project]\nname = "{name}"\nversion = "{version}"\ndependencies = ["{core}"]\n'
+        f'[tool.hatch.build.targets.wheel]\npackages = ["{package}"]\n'
+    )
+
+
+def test_projects_that_differ_are_a_problem() -> None:
+    agree = checks.check_projects_agree
+    assert not agree({"a": project("penstock"), "b": project("penstock-x")})
+    assert agree({"a": project("penstock"), "b": project("penstock-x", version="2")})
+    assert agree({"a": project("penstock"), "b": project("penstock-x", core="penstock==1")})
+    assert agree({"a": project("penstock", src="src/other")})
+
+
+GOOD_ADR = "# T\n" + "".join(
+    f"\n## {title}\n"
+    for title in (
+        "Context",
+        "Decision",
+        "Alternatives",
+        "Consequences",
+        "A change violates this when",
+    )
+)
+
+
+def test_decision_without_a_section_is_a_problem() -> None:
+    assert not checks.check_adr("0001-a.md", GOOD_ADR)
+    assert checks.check_adr("0001-a.md", GOOD_ADR.replace("## Alternatives", "## Others"))
+    assert checks.check_adr("0001-a.md", GOOD_ADR.replace("## Context", "") + "\n## Context\n")
+
+
+def test_decision_not_indexed_is_a_problem() -> None:
+    assert not checks.check_adr_index("[a](0001-a.md)", ["0001-a.md"])
+    assert checks.check_adr_index("", ["0001-a.md"])
+    assert checks.check_adr_index("(0001-a.md) (0003-b.md)", ["0001-a.md", "0003-b.md"])
+
+
+def test_code_map_that_is_not_true_is_a_problem() -> None:
+    modules = {"penstock.data", "penstock.data._batch"}
+    say = checks.check_code_map
+    assert not say("`penstock.data` `penstock.data.Batch`", ["penstock.data"], modules)
+    assert say("", ["penstock.data"], modules)
+    assert say("penstock.data", ["penstock.data"], modules)
+    assert say("`penstock.data` `penstock.data.gone`", ["penstock.data"], modules)
+    assert say("`penstock.data` `penstock.gone.Batch`", ["penstock.data"], modules)
+
+
+def test_limit_that_is_not_there_is_a_problem() -> None:
+    row = "| `ROWS_MAX` | `penstock.data` | 5 |"
+    assert not checks.check_limits(row, {"penstock.data": "ROWS_MAX: Final = 5"})
+    assert checks.check_limits(row, {"penstock.data": "OTHER_MAX: Final = 5"})
+    assert checks.check_limits("", {})
+
+
+def test_licence_that_is_another_is_a_problem() -> None:
+    good = "  Apache License\n  Version 2.0, January 2004\n ... END OF TERMS AND CONDITIONS"
+    assert not checks.check_licence(good)
+    assert checks.check_licence("MIT License")
+    assert checks.check_licence(good.partition("END")[0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see /wo" + "rk/main",
+        "see /tmp/ba" + "sh_jobs.0/1",
+        "/ho" + "me/someone/x",
+        "https://mirror.example/pypi/sim" + "ple/",
+        "https://repo.example/mav" + "en2/org",
+        "PIP_INDEX" + "_URL=https://x",
+    ],
+)
+def test_place_of_one_machine_is_a_problem(text: str) -> None:
+    assert checks.check_places("a.md", text)
+
+
+def test_other_addresses_are_none() -> None:
+    text = "https://www.apache.org/licenses/ http://localhost:8083/connectors plugins/simple"
+    assert not checks.check_places("a.md", text)
+
+
+def test_first_commands_that_are_several_are_a_problem() -> None:
+    one = "```sh\npython3 -m venv .venv && \\\n  .venv/bin/nox\n```\n"
+    assert not checks.check_first_commands(one + "text\n" + one)
+    assert checks.check_first_commands(one)
+    assert checks.check_first_commands("```sh\na\nb\n```\n" + one)
+    assert checks.check_first_commands("```sh\n# nothing\n```\n" + one)
+
+
+def test_link_that_leads_nowhere_is_a_problem() -> None:
+    def exists(path: str) -> bool:
+        return path == "there.md"
+
+    good = "# A title, short\n[a](there.md#x) [b](https://x.example/y) [c](#a-title-short)"
+    assert not checks.check_links("a.md", good, exists)
+    assert checks.check_links("a.md", "[a](gone.md)", exists)
+    assert checks.check_links("a.md", "[a](#gone)", exists)
+    assert not checks.check_links("a.md", "```sh\n[a](gone.md)\n```\n", exists)
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong"),
+    [
+        (".venv/bin/nox -s tests", False),
+        (".venv/bin/nox -s lint gone", True),
+        (".venv/bin/penstock demo", False),
+        ("penstock gone", True),
+        ("pip install ./core && penstock gone", True),
+        ("pip install penstock", False),
+    ],
+)
+def test_command_that_does_not_exist_is_a_problem(command: str, *, wrong: bool) -> None:
+    text = f"```sh\n{command}\n```\n"
+    found = checks.check_commands("a.md", text, sessions={"tests", "lint"}, subcommands={"demo"})
+    assert bool(found) is wrong
