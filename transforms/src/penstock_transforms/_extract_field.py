@@ -1,0 +1,101 @@
+"""ExtractField: replace a struct or map by one of its fields (source: ExtractField)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+
+from penstock.config import config, key
+from penstock.data import Schema, Type
+from penstock.errors import DataError
+from penstock_transforms._paths import parse_path
+from penstock_transforms._sided import (
+    Around,
+    SchemaCache,
+    SidedTransform,
+    require_map,
+    require_struct,
+    with_default,
+)
+
+__all__ = ["ExtractField"]
+
+PURPOSE: Final = "field extraction"
+
+
+@config
+class ExtractFieldConfig:
+    """Keys of ExtractField."""
+
+    field: str = key(doc="The field; with V2, steps to a nested one, parted by dots.")
+    field_syntax_version: str = key(
+        default="V1",
+        choices=("V1", "V2"),
+        any_case=True,
+        importance="high",
+        doc="V1: the name of a field. V2: a path to a nested field.",
+    )
+    replace_null_with_default: bool = key(
+        default=True, doc="Let a field's default stand for a null."
+    )
+
+
+@attrs.frozen
+class _Found:
+    """The schemas along the path; the last is the field's own."""
+
+    schemas: tuple[Schema, ...]
+
+
+class ExtractField(SidedTransform[ExtractFieldConfig]):
+    """``{a: 1, b: 2}`` becomes ``1`` for the field ``a``."""
+
+    def open(self) -> None:
+        """Parse the path."""
+        nested = self.config.field_syntax_version.upper() == "V2"
+        self._path = parse_path(self.config.field, nested=nested)
+        self._found = SchemaCache(self._find)
+
+    def _find(self, schema: Schema) -> _Found:
+        schemas = []
+        at = schema
+        for step in self._path:
+            field = at.field(step) if at.type is Type.STRUCT else None
+            if field is None:
+                raise DataError(f"Unknown field: {self.config.field}")
+            schemas.append(field.schema)
+            at = field.schema
+        return _Found(tuple(schemas))
+
+    def column(
+        self, values: Sequence[Any], schema: Schema | None, around: Around
+    ) -> tuple[Sequence[Any], Schema | None]:
+        """Take the field out of every row; a null stays one."""
+        if schema is None:
+            return [None if v is None else self._of_map(v) for v in values], None
+        if schema.type is not Type.STRUCT:
+            for value in values:
+                if value is not None:
+                    require_struct(value, schema, PURPOSE)
+        found = self._found.get(schema)
+        extracted = [None if v is None else self._of_struct(v, schema, found) for v in values]
+        return extracted, found.schemas[-1]
+
+    def _of_map(self, value: Any) -> Any:
+        at: Any = require_map(value, PURPOSE)
+        for step in self._path:
+            if not isinstance(at, dict):
+                return None
+            at = at.get(step)
+        return at
+
+    def _of_struct(self, value: Any, schema: Schema, found: _Found) -> Any:
+        at: Any = require_struct(value, schema, PURPOSE)
+        replaces = self.config.replace_null_with_default
+        for step, field in zip(self._path, found.schemas, strict=True):
+            if at is None:
+                return None
+            at = with_default(at.get(step), field, replace_null=replaces)
+        return at
