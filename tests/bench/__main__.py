@@ -13,13 +13,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import Producer
+
 from tests.bench import measure, scenarios
-from tests.bench.peers import Peer, free_port, penstock_worker
+from tests.bench.peers import Peer, jvm_worker, penstock_worker
 from tests.parts.broker import KafkaBroker
-from tests.parts.jvm_connect import JvmConnectWorker
 
 WARM_UP_ROUNDS = 1
 
@@ -44,13 +46,12 @@ def worker_properties(bootstrap: str) -> dict[str, str]:
         "key.converter": scenarios.STRING,
         "value.converter": scenarios.STRING,
         "offset.flush.interval.ms": "10000",
+        "header.converter": scenarios.STRING,
     }
 
 
 def load_topic(bootstrap: str, topic: str, text: Path, lines: int) -> None:
     """Put the lines of the text into a topic, each once, as the sink's input."""
-    from confluent_kafka import Producer
-
     scenarios.new_topic(bootstrap, topic)
     client = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20})
     with text.open("rb") as file:
@@ -75,8 +76,6 @@ def bare(what: str, bootstrap: str, topic: str, lines: int, text: Path) -> dict[
 def kcat_rate(bootstrap: str, topic: str, lines: int) -> float | None:
     if shutil.which("kcat") is None:
         return None
-    import time
-
     began = time.monotonic()
     subprocess.run(
         ["kcat", "-C", "-b", bootstrap, "-t", topic, "-o", "beginning", "-e", "-q"],
@@ -135,7 +134,9 @@ def bare_rates(run: scenarios.Run, rounds: int) -> dict[str, Any]:
     return rates
 
 
-def start_times(properties: dict[str, str], folder: Path, rounds: int) -> dict[str, Any]:
+def start_times(
+    properties: dict[str, str], bootstrap: str, folder: Path, rounds: int
+) -> dict[str, Any]:
     """Start to ``GET /`` and idle memory of each, alone, by turns."""
     found: dict[str, list[Peer]] = {"penstock": [], "jvm": []}
     idle: dict[str, list[float]] = {"penstock": [], "jvm": []}
@@ -143,7 +144,7 @@ def start_times(properties: dict[str, str], folder: Path, rounds: int) -> dict[s
         with penstock_worker(properties, folder, f"start-{number}") as peer:
             found["penstock"].append(peer)
             idle["penstock"].append(measure.pss_mb(peer.pid))
-        with jvm_worker(properties, folder, f"jstart-{number}") as peer:
+        with jvm_worker(properties, bootstrap) as peer:
             found["jvm"].append(peer)
             idle["jvm"].append(measure.pss_mb(peer.pid))
     return {
@@ -163,19 +164,19 @@ def main() -> int:
     text = folder / "lines.txt"
     say(f"writing {options.lines:,} lines of 116 bytes")
     scenarios.make_text(text, options.lines)
-    with KafkaBroker(heap="1g") as broker:
+    with KafkaBroker(heap="1g", jvm_flags=()) as broker:
         bootstrap = broker.bootstrap_servers
         properties = worker_properties(bootstrap)
         run = scenarios.Run(bootstrap, folder, text, options.lines, "loaded")
         load_topic(bootstrap, run.loaded_topic, text, options.lines)
         if "start" in only:
-            results["start"] = start_times(properties, folder, options.rounds)
+            results["start"] = start_times(properties, bootstrap, folder, options.rounds)
         if "bare" in only:
             results["bare"] = bare_rates(run, options.rounds)
         names = [name for name in scenarios.SCENARIOS if name in only]
         if names:
             with (
-                jvm_worker(properties, folder, "jvm") as jvm,
+                jvm_worker(properties, bootstrap) as jvm,
                 penstock_worker(properties, folder) as ours,
             ):
                 for name in names:

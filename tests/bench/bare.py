@@ -44,9 +44,7 @@ def produce(bootstrap: str, topic: str, records: int, path: str) -> dict[str, fl
         while len(client) > 100_000:
             client.poll(0.01)
         rows = [{"value": line} for line in lines]
-        client.produce_batch(
-            topic, rows, partition=0, on_delivery=lambda *a: failures.append(a)
-        )
+        client.produce_batch(topic, rows, partition=0, on_delivery=lambda *a: failures.append(a))
         sent += len(rows)
         client.poll(0)
     client.flush()

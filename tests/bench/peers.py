@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 import sys
 import time
@@ -13,13 +14,13 @@ from typing import Any
 import attrs
 import httpx
 
-__all__ = ["Peer", "free_port", "penstock_worker"]
+from tests.parts.jvm_connect import JvmConnectWorker
+
+__all__ = ["Peer", "free_port", "jvm_worker", "penstock_worker"]
 
 
 def free_port() -> int:
     """Return a port that is free now."""
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -36,9 +37,7 @@ class Peer:
 
     def create(self, name: str, config: Mapping[str, str]) -> None:
         """Create a connector; raises with the worker's own words when it refuses."""
-        answer = httpx.put(
-            f"{self.url}/connectors/{name}/config", json=dict(config), timeout=90
-        )
+        answer = httpx.put(f"{self.url}/connectors/{name}/config", json=dict(config), timeout=90)
         if answer.status_code >= 300:
             raise RuntimeError(f"{self.name}: {answer.text}")
 
@@ -81,7 +80,9 @@ def penstock_worker(
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            yield Peer(name, url, process.pid, _wait_for_root(url, process, began, folder / f"{name}.log"))
+            yield Peer(
+                name, url, process.pid, _wait_for_root(url, process, began, folder / f"{name}.log")
+            )
         finally:
             process.terminate()
             try:
@@ -91,9 +92,19 @@ def penstock_worker(
                 process.wait()
 
 
-def _wait_for_root(
-    url: str, process: subprocess.Popen[bytes], began: float, log: Path
-) -> float:
+@contextlib.contextmanager
+def jvm_worker(properties: Mapping[str, str], bootstrap: str) -> Iterator[Peer]:
+    """Run the JVM original, standalone and as production runs it, until the block ends."""
+    given = {k: v for k, v in properties.items() if k != "bootstrap.servers"}
+    worker = JvmConnectWorker(
+        bootstrap, properties=given, heap="2g", jvm_flags=(), startup_cache=False
+    )
+    with contextlib.closing(worker):
+        worker.start()
+        yield Peer("jvm", worker.rest_url, worker.pid, worker.start_seconds)
+
+
+def _wait_for_root(url: str, process: subprocess.Popen[bytes], began: float, log: Path) -> float:
     while True:
         try:
             if httpx.get(url, timeout=5).status_code == 200:

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.workers import PenstockWorker, eventually, worker
 
 pytestmark = pytest.mark.integration

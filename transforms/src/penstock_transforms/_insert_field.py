@@ -14,8 +14,8 @@ from penstock_transforms._sided import (
     Around,
     SchemaCache,
     SidedTransform,
-    require_map,
-    require_struct,
+    maps,
+    structs,
     with_default,
     without_traits,
 )
@@ -104,16 +104,20 @@ class InsertField(SidedTransform[InsertFieldConfig]):
     ) -> tuple[Sequence[Any], Schema | None]:
         """Add the fields to every row."""
         if schema is None:
-            rows = [require_map(value, PURPOSE) for value in values]
+            rows = maps(values, PURPOSE)
         else:
-            rows = [require_struct(value, schema, PURPOSE) for value in values]
+            rows = structs(values, schema, PURPOSE)
             if self.config.replace_null_with_default:
                 rows = _defaulted(rows, schema)
         added = {one.name: one.values(around, schema is not None) for one in self._insertions}
         constant = {n: c.value for n, c in added.items() if isinstance(c, Repeat)}
         fixed = {name: value for name, value in constant.items() if value is not None}
         varying = {name: column for name, column in added.items() if name not in constant}
-        changed = [{**row, **fixed} for row in rows]
+        if len(fixed) == 1:
+            ((name, value),) = fixed.items()
+            changed = [{**row, name: value} for row in rows]
+        else:
+            changed = [{**row, **fixed} for row in rows]
         for name, column in varying.items():
             for row, value in zip(changed, column, strict=True):
                 if value is not None:
@@ -121,7 +125,7 @@ class InsertField(SidedTransform[InsertFieldConfig]):
         return changed, None if schema is None else self._schemas.get(schema)
 
 
-def _defaulted(rows: list[dict[str, Any]], schema: Schema) -> list[dict[str, Any]]:
+def _defaulted(rows: Sequence[dict[str, Any]], schema: Schema) -> Sequence[dict[str, Any]]:
     """Let defaults stand for nulls; nothing to do for schemas without any."""
     fields = [field for field in schema.fields if field.schema.default is not None]
     if not fields:

@@ -17,8 +17,10 @@ __all__ = [
     "Around",
     "SchemaCache",
     "SidedTransform",
+    "maps",
     "require_map",
     "require_struct",
+    "structs",
     "with_default",
     "without_traits",
 ]
@@ -27,6 +29,7 @@ C = TypeVar("C")
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
 CACHE_MAX: Final = 16
+_ONLY_DICTS: Final = frozenset({dict})
 
 
 class SchemaCache(Generic[T]):
@@ -173,6 +176,20 @@ def require_map(value: Any, purpose: str) -> dict[str, Any]:
             f"Only Map objects supported in absence of schema for [{purpose}], found: {kind}"
         )
     return value
+
+
+def structs(values: Sequence[Any], schema: Schema, purpose: str) -> Sequence[dict[str, Any]]:
+    """Return a column of structs, checked at once; see :func:`require_struct`."""
+    if schema.type is Type.STRUCT and set(map(type, values)) <= _ONLY_DICTS:
+        return values
+    return [require_struct(value, schema, purpose) for value in values]
+
+
+def maps(values: Sequence[Any], purpose: str) -> Sequence[dict[str, Any]]:
+    """Return a column of schemaless maps, checked at once; see :func:`require_map`."""
+    if set(map(type, values)) <= _ONLY_DICTS:
+        return values
+    return [require_map(value, purpose) for value in values]
 
 
 def _java_kind(value: Any, schema: Schema | None) -> str:

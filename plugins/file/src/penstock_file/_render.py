@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from penstock.data import EpochMillis, Schema, Type
 
@@ -14,26 +15,15 @@ __all__ = ["render"]
 
 def render(value: Any, schema: Schema | None) -> str:
     """Return the text of a value; a struct as ``Struct{a=1,b=x}`` without its null fields."""
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).decode("utf-8", "replace")
+    for kinds, write in _WRITERS:
+        if isinstance(value, kinds):
+            return write(value)
     if isinstance(value, dict):
         return _mapping(value, schema)
     if isinstance(value, list | tuple):
         element = None if schema is None else schema.value_schema
         return "[" + ", ".join(render(one, element) for one in value) + "]"
-    if isinstance(value, decimal.Decimal):
-        return format(value, "f")
-    if isinstance(value, dt.datetime | dt.date | dt.time):
-        return value.isoformat()
-    return str(value.ms) if isinstance(value, EpochMillis) else str(value)
+    return str(value)
 
 
 def _mapping(value: dict[Any, Any], schema: Schema | None) -> str:
@@ -63,3 +53,15 @@ def _number(value: float) -> str:
     text = "".join(map(str, digits))
     power = int(exponent) + len(text) - 1
     return f"{'-' if sign else ''}{text[0]}.{text[1:] or '0'}E{power}"
+
+
+_WRITERS: Final[Sequence[tuple[Any, Callable[[Any], str]]]] = (
+    (str, str),
+    (type(None), lambda _: "null"),
+    (bool, lambda value: "true" if value else "false"),
+    (float, _number),
+    ((bytes, bytearray, memoryview), lambda value: bytes(value).decode("utf-8", "replace")),
+    (decimal.Decimal, lambda value: format(value, "f")),
+    ((dt.datetime, dt.date, dt.time), lambda value: str(value.isoformat())),
+    (EpochMillis, lambda value: str(value.ms)),
+)

@@ -19,8 +19,6 @@ __all__ = ["FileStreamSinkConfig", "FileStreamSinkConnector", "FileStreamSinkTas
 
 log = logging.getLogger(__name__)
 
-BUFFER_BYTES: Final = 1024 * 1024
-"""Lines kept before they are written; written out at each flush in any case."""
 TORN_BYTES_MAX: Final = 64 * 1024 * 1024
 _STDOUT: Final = 1
 
@@ -53,8 +51,6 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
 
     def start(self) -> None:
         """Open the file for appending; raises ConnectError when that cannot be."""
-        self._buffer: list[bytes] = []
-        self._buffered = 0
         self._torn = b""
         path = self.config.file
         self._path = path or "standard output"
@@ -101,19 +97,20 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
 
     def put(self, records: Sequence[SinkRecord]) -> None:
         """Add the lines of records."""
-        for record in records:
-            self._add(render(record.value, record.value_schema).encode("utf-8", "replace") + b"\n")
+        lines = [render(record.value, record.value_schema) for record in records]
+        if lines:
+            self._add("\n".join([*lines, ""]).encode("utf-8", "replace"))
 
     def _add(self, data: bytes) -> None:
-        if self._torn:
-            self._mend(data)
-        self._buffer.append(data)
-        self._buffered += len(data)
-        if self._buffered >= BUFFER_BYTES or not self._is_file:
-            self._write_out()
+        """Write lines at once, so that whoever follows the file sees them."""
+        self._write(self._mend(data) if self._torn else data)
 
-    def _mend(self, data: bytes) -> None:
-        """See to the torn piece at the file's end, now that the first new line is known."""
+    def _mend(self, data: bytes) -> bytes:
+        """See to the torn piece at the file's end, now that the first new line is known.
+
+        Returns:
+            What to write for ``data``.
+        """
         torn, self._torn = self._torn, b""
         if data.startswith(torn):
             log.warning("%s ended in a torn line; it is written again, whole", self._path)
@@ -124,22 +121,18 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
                     os.ftruncate(self._fd, size - len(torn))
             finally:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
-            return
+            return data
         log.warning("%s ended without a line end; one is added", self._path)
-        self._buffer.append(b"\n")
-        self._buffered += 1
+        return b"\n" + data
 
-    def _write_out(self) -> None:
-        """Write the buffer; what cannot be written whole is taken back to the last line end."""
-        data = memoryview(b"".join(self._buffer))
-        self._buffer.clear()
-        self._buffered = 0
+    def _write(self, data: bytes) -> None:
+        """Write lines; what cannot be written whole is taken back to the last line end."""
         done = 0
         try:
             while done < len(data):
-                done += os.write(self._fd, data[done:])
+                done += os.write(self._fd, memoryview(data)[done:] if done else data)
         except OSError as problem:
-            self._take_back(bytes(data[:done]))
+            self._take_back(data[:done])
             raise ConnectError(
                 f"writing to '{self._path}' failed: {problem.strerror}; make room or mend the "
                 "disk, then restart the task: nothing is lost, the records come again"
@@ -156,9 +149,7 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
             log.warning("%s keeps a torn line for now: %s", self._path, problem.strerror)
 
     def flush(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Write everything out and have the disk keep it, before its offsets are committed."""
-        if self._buffered:
-            self._write_out()
+        """Have the disk keep what was written, before its offsets are committed."""
         if self._is_file:
             try:
                 os.fdatasync(self._fd)

@@ -8,6 +8,7 @@ import os
 import select
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from penstock.api import SourceConnector, SourceTask
@@ -124,8 +125,9 @@ class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
         if self.config.file_glob is None or time.monotonic() < self._glob_at_s:
             return
         self._glob_at_s = time.monotonic() + GLOB_INTERVAL_S
-        found = sorted(glob.glob(self.config.file_glob, recursive=True))
-        new = [path for path in found if path not in self._tails and os.path.isfile(path)]
+        # pathlib's glob takes no absolute patterns.
+        found = sorted(glob.glob(self.config.file_glob, recursive=True))  # noqa: PTH207
+        new = [path for path in found if path not in self._tails and Path(path).is_file()]
         if len(self._tails) + len(new) > FILES_MAX:
             raise ConnectError(
                 f"file.glob '{self.config.file_glob}' matches more than {FILES_MAX} files; "

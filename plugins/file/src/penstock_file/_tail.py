@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 import zlib
+from pathlib import Path
 from typing import Final
 
 from penstock.errors import ConnectError
@@ -178,7 +179,7 @@ class Tail:
             self._restart(0)
             return None
         try:
-            there = os.stat(self.path)
+            there = Path(self.path).stat()
         except OSError:
             if not self._missing_told:
                 log.warning("%s was deleted or renamed, waiting for it to appear again", self.path)

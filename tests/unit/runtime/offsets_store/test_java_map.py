@@ -7,12 +7,18 @@ from hypothesis import strategies as st
 from penstock.errors import StorageError
 from penstock.runtime.offsets.java_map import decode_map, encode_map
 
-# Written by Java 17: a HashMap<byte[], byte[]> of {"k": "v", "n": null}.
+# Written by Java 25: a HashMap<byte[], byte[]> of {"k": "v", "n": null}.
 FROM_JAVA = bytes.fromhex(
     "aced0005737200116a6176612e7574696c2e486173684d61700507dac1c31660d103000246000a6c6f616446616374"
     "6f724900097468726573686f6c6478703f4000000000000c77080000001000000002757200025b42acf317f8060854"
-    "e002000078700000000161757e"
+    "e00200007870000000016b7571007e000200000001767571007e0002000000016e7078"
 )
+
+
+def test_what_java_wrote_is_read_and_written_alike() -> None:
+    assert decode_map(FROM_JAVA) == {b"k": b"v"}
+    without_null = FROM_JAVA.replace(bytes.fromhex("7571007e0002000000016e70"), b"")
+    assert encode_map({b"k": b"v"}) == without_null.replace(b"\0\0\0\x10\0\0\0\2", b"\0\0\0\x10\0\0\0\1")
 
 
 @given(st.dictionaries(st.binary(max_size=40), st.binary(max_size=40), max_size=30))
