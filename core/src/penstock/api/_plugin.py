@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import typing
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -42,6 +41,8 @@ class Plugin(Generic[C]):
         """Return the plugin's version: ``VERSION``, or that of the distribution it comes from."""
         if cls.VERSION is not None:
             return cls.VERSION
+        import importlib.metadata  # noqa: PLC0415 - a third of what importing the api would cost
+
         top = cls.__module__.partition(".")[0]
         try:
             return importlib.metadata.version(top.replace("_", "-"))

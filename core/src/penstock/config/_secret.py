@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Final
 
 __all__ = ["HIDDEN", "Password"]
@@ -32,6 +31,8 @@ class Password:
         """Compare in constant time."""
         if not isinstance(other, Password):
             return NotImplemented
+        import hmac  # noqa: PLC0415 - costs an author's import more than comparing ever will
+
         return hmac.compare_digest(self._value.encode(), other._value.encode())
 
     def __hash__(self) -> int:

@@ -25,6 +25,7 @@ from penstock.runtime.host.messages import (
     Stopped,
     TaskConfigsMade,
 )
+from penstock.runtime.logs import bind_context
 from penstock.runtime.model import ConnectorType
 from penstock.runtime.plugins import registry
 from penstock.runtime.providers import resolved
@@ -45,6 +46,7 @@ def run_connector(command: StartConnector, control: HostControl) -> None:
 
     Called by: the main function of a host, on the host's main thread.
     """
+    bind_context(f"{command.connector}|worker")
     runner = _ConnectorRunner(command, control)
     try:
         runner.make(command)
