@@ -6,6 +6,7 @@ input schema, and ``column`` changes all values. A row is a column of one, so th
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -106,11 +107,11 @@ class SidedTransform(Transform[C]):
     passes_null: ClassVar[bool] = False
     """Whether a null key or value, its schema included, is passed on as it is."""
 
+    @abc.abstractmethod
     def column(
         self, values: Sequence[Any], schema: Schema | None, around: Around
     ) -> tuple[Sequence[Any], Schema | None]:
         """Return the changed column and its schema."""
-        raise NotImplementedError
 
     def apply(self, record: R) -> R | None:
         """Change one record."""

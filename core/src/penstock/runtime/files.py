@@ -96,7 +96,7 @@ def _structured(path: Path) -> Any:
 
     Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
     try:
-        return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader that refuses duplicates
+        return Loader(text).get_single_data()
     except yaml.YAMLError as problem:
         raise ConfigError(f"{path} is not YAML: {problem}") from problem
 
