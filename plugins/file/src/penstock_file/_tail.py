@@ -82,8 +82,9 @@ class Tail:
     def _begin(self, size: int) -> None:
         """Go to the stored place, or to the nearest one that makes sense in this file."""
         if self._gzip:
+            wanted = self._position
             self._restart(0)
-            self._skip_inflated(self._position)
+            self._skip_inflated(wanted)
             return
         position = self._position
         if position > size:
