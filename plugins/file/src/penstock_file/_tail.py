@@ -153,10 +153,12 @@ class Tail:
         """Return at most ``most`` bytes of the content; a file may hold several gzip members."""
         inflate = self._inflate
         while inflate is not None:
-            data = inflate.unconsumed_tail
-            if not data and inflate.eof:
+            if inflate.eof:
+                # At the end of a member, what is left of the input is the next one's.
                 data = inflate.unused_data
                 inflate = self._inflate = zlib.decompressobj(wbits=31)
+            else:
+                data = inflate.unconsumed_tail
             if not data:
                 data = os.read(self._fd, BLOCK_BYTES)
                 self._raw_position += len(data)
