@@ -28,12 +28,12 @@ from penstock.runtime.offsets.file_store import FileOffsetStore
 from penstock.runtime.offsets.store import MemoryOffsetStore, OffsetStore
 from penstock.runtime.worker import HostExited, HostKey, Worker
 
-pytestmark = pytest.mark.integration
-
-DOUBLES = Path(__file__).parents[1] / "unit" / "runtime" / "host"
-sys.path.insert(0, str(DOUBLES))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "runtime" / "host"))
 import host_doubles as doubles
 
+pytestmark = pytest.mark.integration
+
+DOUBLES = Path(doubles.__file__).parent
 FIRST = TaskId("double", 0)
 SECOND = TaskId("double", 1)
 START_S = 0.080
@@ -111,10 +111,10 @@ def test_a_host_starts_and_stops_within_the_budget(shared: Worked) -> None:
         assert shared.next() == Stopped()
         assert isinstance(shared.next(), HostExited)
         stops.append(time.perf_counter() - begun)
-    told = f"start {statistics.median(starts) * 1e3:.1f} ms, stop {statistics.median(stops) * 1e3:.1f} ms"
-    print(told)
-    assert statistics.median(starts) <= START_S, told
-    assert statistics.median(stops) <= START_S, told
+    start_s, stop_s = statistics.median(starts), statistics.median(stops)
+    print(f"start {start_s * 1e3:.1f} ms, stop {stop_s * 1e3:.1f} ms")
+    assert start_s <= START_S
+    assert stop_s <= START_S
 
 
 def test_a_host_shares_its_memory_with_the_others(shared: Worked) -> None:
@@ -136,8 +136,9 @@ def test_a_host_is_a_small_clean_process_with_a_name(shared: Worked) -> None:
     assert host.ppid() == shared.fork_server.pid
     assert host.name() == "task double-0"
     assert " ".join(host.cmdline()) == "penstock: task double-0"
-    assert sorted(int(fd) for fd in os.listdir(f"/proc/{host.pid}/fd"))[:3] == [0, 1, 2]
-    assert len(os.listdir(f"/proc/{host.pid}/fd")) == 4  # and its control socket
+    fds = sorted(int(path.name) for path in Path(f"/proc/{host.pid}/fd").iterdir())
+    assert fds[:3] == [0, 1, 2]
+    assert len(fds) == 4  # and its control socket
     assert os.getsid(host.pid) == host.pid
     assert int(Path(f"/proc/{host.pid}/oom_score_adj").read_text()) > 0
     # What a terminal or an init system sends to all is for the worker alone.
@@ -198,7 +199,9 @@ def test_a_host_that_does_not_stop_is_killed_and_others_go_on(shared: Worked, do
     assert shared.next() == Paused()  # at once, not after the other's time
     begun = time.monotonic()
     exited = shared.next()
-    assert exited == HostExited("task double-0 did not end within 300 ms and was killed", killed=True)
+    assert exited == HostExited(
+        "task double-0 did not end within 300 ms and was killed", killed=True
+    )
     assert time.monotonic() - begun < 1.5
     shared.worker.stop(SECOND, 5000)
     assert shared.next() == Stopped()
@@ -226,7 +229,7 @@ def test_calls_fail_as_what_they_are(shared: Worked) -> None:
         call(Call("end", {}), 10).result(10)
     with pytest.raises(ConnectError, match="JSON data only"):
         call(Call("not_json", {}), 10).result(10)
-    with pytest.raises(TimedOutError, match="'sleep' gave no answer within 0.05 s"):
+    with pytest.raises(TimedOutError, match="'sleep' gave no answer"):
         call(Call("sleep", {}), 0.05).result(10)
 
 
@@ -267,16 +270,18 @@ def test_a_killed_fork_server_is_replaced() -> None:
 
 def test_many_starts_leak_nothing() -> None:
     with working() as made:
-        made.wait_ready()
         worker = psutil.Process()
-        before = worker.num_fds(), threading.active_count()
-        server_fds = made.fork_server.num_fds()
-        for _ in range(100):
-            made.worker.start_task(doubles.task("print"))
-            assert made.next() == Stopped()
+        before: Any = None
+        for _ in range(101):
+            made.worker.start_task(doubles.task("raise"))
+            assert isinstance(made.next(), Failed)
             assert isinstance(made.next(), HostExited)
-        made.wait_ready()
-        assert (worker.num_fds(), threading.active_count()) == before
+            if before is None:  # the first one has waited for the fork server
+                before = worker.num_fds(), threading.active_count()
+                server_fds = made.fork_server.num_fds()
+        # Fewer: a host of another test's call may just have ended.
+        assert worker.num_fds() <= before[0]
+        assert threading.active_count() <= before[1]
         assert made.fork_server.num_fds() == server_fds
         assert made.fork_server.children() == []
         assert made.fork_server.num_threads() == 1
@@ -293,7 +298,8 @@ def test_a_closed_worker_leaves_nothing() -> None:
         with pytest.raises(ConflictError):
             waiting.result(0)
     assert ended(processes, 0)
-    assert (psutil.Process().num_fds(), threading.active_count()) == before
+    assert psutil.Process().num_fds() <= before[0]
+    assert threading.active_count() <= before[1]
 
 
 WORKER = """

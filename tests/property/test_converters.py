@@ -134,7 +134,7 @@ _header_values = st.recursive(
     st.tuples(st.just(Schema.STRING), texts)
     | st.tuples(st.just(Schema.INT64), st.integers(-(1 << 63), (1 << 63) - 1))
     | st.tuples(st.just(Schema.BOOLEAN), st.booleans())
-    | st.tuples(st.just(Schema.FLOAT32), singles.filter(lambda one: one - one == 0.0)),
+    | st.tuples(st.just(Schema.FLOAT32), singles.filter(lambda one: one % 1 > 0.0)),
     lambda inner: inner.map(lambda pair: (Schema.array(pair[0]), [pair[1], pair[1]])),
     max_leaves=2,
 )

@@ -174,7 +174,7 @@ def test_a_call_that_fails_raises(
 
 
 def test_a_call_without_an_answer_times_out(worker: Worker) -> None:
-    with pytest.raises(TimedOutError, match="'sleep' gave no answer within 0.01 s"):
+    with pytest.raises(TimedOutError, match="'sleep' gave no answer"):
         worker.call(Call("sleep", {}), 0.01).result(10)
 
 

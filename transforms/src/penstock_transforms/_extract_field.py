@@ -86,9 +86,9 @@ class ExtractField(SidedTransform[ExtractFieldConfig]):
     def _of_map(self, value: Any) -> Any:
         at: Any = require_map(value, PURPOSE)
         for step in self._path:
-            if not isinstance(at, dict):
+            if at is None:
                 return None
-            at = at.get(step)
+            at = require_map(at, PURPOSE).get(step)
         return at
 
     def _of_struct(self, value: Any, schema: Schema, found: _Found) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from penstock import __version__
-from penstock.errors import PenstockError, StartupError
+from penstock.errors import PenstockError, StartupError, StorageError
 from penstock.runtime.files import ConnectorFile
 from penstock.runtime.herder.commands import PutConnector
 from penstock.runtime.herder.driver import HerderDriver
@@ -68,7 +68,10 @@ class StandaloneWorker:
         Raises:
             StartupError: the broker is away, a port is taken, a connector file is refused.
         """
-        store = FileOffsetStore(self._settings.offset_storage_file_filename)
+        try:
+            store = FileOffsetStore(self._settings.offset_storage_file_filename)
+        except StorageError as problem:
+            raise StartupError(str(problem)) from problem
         # First of all: its imports take as long as ours, so they overlap.
         worker = Worker(store=store, isolation=self._settings.task_isolation, worker=self._raw)
         try:

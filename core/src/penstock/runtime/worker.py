@@ -163,7 +163,7 @@ class Worker:
             log.error("hosts are left that could not be ended")
         self._loop.stop(CLOSE_MARGIN_S)
         self._launcher.close(CLOSE_MARGIN_S)
-        self._offsets.close()
+        self._offsets.close(CLOSE_MARGIN_S)
         self._done.set()
 
     def _stop_all(self, timeout_s: float) -> None:
@@ -176,7 +176,11 @@ class Worker:
             self._idle.set()
 
     def _tell(self, key: HostKey, incarnation: int, event: Event | HostExited) -> None:
-        self.on_event(key, incarnation, event)
+        try:
+            self.on_event(key, incarnation, event)
+        except Exception:
+            # The host's other events, and the other hosts, must be heard still.
+            log.exception("the listener failed on %s of %s", type(event).__name__, key)
 
 
 def _nobody(key: HostKey, incarnation: int, event: Event | HostExited) -> None:

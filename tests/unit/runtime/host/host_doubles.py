@@ -25,7 +25,6 @@ from penstock.runtime.host.messages import (
     StoreOffsets,
 )
 
-HERE = os.path.dirname(__file__)
 LONG_S = 600.0
 
 

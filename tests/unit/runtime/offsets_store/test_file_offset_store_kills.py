@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def test_killed_before_a_step(tmp_path: Path, step: str, done: int) -> None:
 def test_killed_anywhere_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     file = tmp_path / "offsets"
     FileOffsetStore(file).put({KEY: b"0"})
-    seed = random.randrange(1 << 32)
+    seed = int.from_bytes(os.urandom(4))
     print(f"seed {seed}")
     chance = random.Random(seed)  # noqa: S311 - for a test
     for _ in range(ROUNDS):

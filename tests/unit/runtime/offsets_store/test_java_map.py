@@ -18,7 +18,9 @@ FROM_JAVA = bytes.fromhex(
 def test_what_java_wrote_is_read_and_written_alike() -> None:
     assert decode_map(FROM_JAVA) == {b"k": b"v"}
     without_null = FROM_JAVA.replace(bytes.fromhex("7571007e0002000000016e70"), b"")
-    assert encode_map({b"k": b"v"}) == without_null.replace(b"\0\0\0\x10\0\0\0\2", b"\0\0\0\x10\0\0\0\1")
+    assert encode_map({b"k": b"v"}) == without_null.replace(
+        b"\0\0\0\x10\0\0\0\2", b"\0\0\0\x10\0\0\0\1"
+    )
 
 
 @given(st.dictionaries(st.binary(max_size=40), st.binary(max_size=40), max_size=30))

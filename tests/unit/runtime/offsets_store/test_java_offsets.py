@@ -37,7 +37,8 @@ if what == "read":
     stream = ObjectInputStream(FileInputStream(file))
     found = stream.readObject()
     assert found.getClass() == HashMap.class_ and stream.available() == 0, found.getClass()
-    print(json.dumps({bytes(e.getKey()).hex(): bytes(e.getValue()).hex() for e in found.entrySet()}))
+    entries = ((bytes(e.getKey()), bytes(e.getValue())) for e in found.entrySet())
+    print(json.dumps({key.hex(): value.hex() for key, value in entries}))
 else:
     made = HashMap()
     for key, value in json.load(sys.stdin).items():
@@ -80,7 +81,10 @@ def test_java_reads_what_we_wrote(tmp_path: Path, count: int) -> None:
 
 def test_we_read_what_java_wrote_and_go_on_under_its_keys(tmp_path: Path) -> None:
     file = tmp_path / "offsets"
-    theirs = {b'["a",{"y":2,"x":1}]': b'{"n":1}', **{b'["b",{"p":%d}]' % n: b"{}" for n in range(40)}}
+    theirs = {
+        b'["a",{"y":2,"x":1}]': b'{"n":1}',
+        **{b'["b",{"p":%d}]' % n: b"{}" for n in range(40)},
+    }
     java("write", file, json.dumps({**as_hex(theirs), b"removed".hex(): ""}))
     assert decode_map(file.read_bytes()) == theirs
     offsets = ConnectorOffsets(FileOffsetStore(file))

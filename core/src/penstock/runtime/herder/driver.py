@@ -109,12 +109,14 @@ class HerderDriver:
         return future
 
     def host_event(self, key: HostKey, incarnation: int, event: HostEvent) -> None:
-        """Take an event of a host."""
-        self._mailbox.put(HostReported(key, incarnation, event))
+        """Take an event of a host; after :meth:`close` nobody wants it any more."""
+        if not self._closed:
+            self._mailbox.put(HostReported(key, incarnation, event))
 
     def host_exited(self, key: HostKey, incarnation: int, reason: str) -> None:
-        """Take the end of a host."""
-        self._mailbox.put(HostExitedEvent(key, incarnation, reason))
+        """Take the end of a host; after :meth:`close` nobody wants it any more."""
+        if not self._closed:
+            self._mailbox.put(HostExitedEvent(key, incarnation, reason))
 
     def close(self, timeout_s: float) -> None:
         """Take no more requests and end the thread; hosts are the worker's to end."""

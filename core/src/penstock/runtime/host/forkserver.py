@@ -31,6 +31,7 @@ from typing import Any, Final
 
 from penstock.runtime.host.linux import (
     ProcessTitle,
+    adopt_orphans,
     be_killed_first,
     die_with_parent,
     running_threads,
@@ -46,10 +47,18 @@ _EXIT_BROKEN: Final = 70
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Import modules once for all hosts; one that fails is imported again, and told, by a host."""
-    for module in modules:
+    """Do once for all hosts what each would do: import modules, load names, call functions.
+
+    An entry is ``module``, ``module:name`` or ``module:function()``. What fails here is done again,
+    and told, by a host.
+    """
+    for module, _, name in (entry.partition(":") for entry in modules):
         with contextlib.suppress(Exception):
-            importlib.import_module(module)
+            found: Any = importlib.import_module(module)
+            if name:
+                found = getattr(found, name.removesuffix("()"))
+            if name.endswith("()"):
+                found()
     if running_threads() > 1:
         sys.stderr.write("penstock: preloaded modules started threads; hosts do not inherit them\n")
     gc.collect()
@@ -73,6 +82,7 @@ class ForkServer:
         """Preload modules, then serve until the worker is gone; then end every host."""
         self._listen_to_signals()
         self._title.set("fork server")
+        adopt_orphans()
         preload(modules)
         poller = select.poll()
         poller.register(self._link, select.POLLIN)
@@ -164,19 +174,12 @@ class ForkServer:
             _kill_group(pid)
 
     def _reap(self) -> None:
-        while self._pids:
-            try:
-                # Looked at first: as long as it is not waited for, its number is its own.
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if found is None:
-                return
-            pid = found.si_pid
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
+        while (pid := _ended_child()) is not None:
             number = self._numbers.pop(pid, None)
+            if number is not None:  # else a program that a host started and left behind
+                # Before it is waited for, while its number, and its group's, is its own.
+                _kill_group(pid)
+            _, status = os.waitpid(pid, 0)
             if number is not None:
                 del self._pids[number]
                 self._tell("exited", number, os.waitstatus_to_exitcode(status))
@@ -188,6 +191,15 @@ class ForkServer:
     def _end_all(self) -> None:
         for pid in self._numbers:
             _kill_group(pid)
+
+
+def _ended_child() -> int | None:
+    """Return a child that has ended and was not waited for."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if found is None else found.si_pid
 
 
 def _kill_group(pid: int) -> None:

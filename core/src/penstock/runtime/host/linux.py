@@ -12,13 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-__all__ = ["TITLE_ROOM", "ProcessTitle", "be_killed_first", "die_with_parent", "running_threads"]
+__all__ = [
+    "TITLE_ROOM",
+    "ProcessTitle",
+    "adopt_orphans",
+    "be_killed_first",
+    "die_with_parent",
+    "running_threads",
+]
 
 TITLE_ROOM: Final = "-" * 64
 """Handed to the fork server as its last argument: the place where titles are written."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
+_PR_SET_CHILD_SUBREAPER: Final = 36
 _ARGUMENTS_START: Final = 45
 """Where ``arg_start`` stands in /proc/self/stat, counted after the command's name."""
 _NAME_BYTES: Final = 15
@@ -43,6 +51,12 @@ def die_with_parent(signal_number: int) -> None:
     """
     if _PRCTL is not None:
         _PRCTL(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, so as to reap them."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def be_killed_first() -> None:

@@ -127,7 +127,8 @@ class HostProcess:
         """Tell what the host left behind and that it is over; ``code`` None: nobody knows it."""
         if self._is_over:
             return
-        self._read_events(_READS_AT_END)
+        if not self._is_silent:
+            self._read_events(_READS_AT_END)
         self._read_words(_READS_AT_END)
         self._over(
             told_exit(

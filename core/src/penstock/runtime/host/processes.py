@@ -30,11 +30,15 @@ PRELOAD: Final[Sequence[str]] = (
     "penstock.runtime.validation.calls",
     "penstock.runtime.connector_runner",
     "penstock.runtime.tasks.run",
-    "penstock_converters",
+    "penstock_converters:SimpleHeaderConverter",
+    "penstock_converters:StringConverter",
+    "penstock_converters:JsonConverter",
     "penstock_transforms",
     "penstock_file",
+    "penstock.runtime.host.warm_up:warm_up()",
 )
-"""What the fork server imports for all hosts; a module that is not there is left out."""
+"""What the fork server does for all hosts, see :func:`.forkserver.preload`; only code of ours and
+of its libraries. What is not there is left out."""
 
 
 def client_module(worker: Mapping[str, str]) -> str:

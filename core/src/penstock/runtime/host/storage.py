@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from penstock.errors import PenstockError
 from penstock.runtime.host.messages import (
@@ -31,7 +32,10 @@ class OffsetDesk:
     def __init__(self, store: OffsetStore) -> None:
         """Take the store over."""
         self._offsets = ConnectorOffsets(store)
-        self._executor = ThreadPoolExecutor(1, "offset-storage")
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        # A daemon: a disk that hangs must not keep the worker from ending.
+        self._thread = threading.Thread(target=self._run, name="offset-storage", daemon=True)
+        self._thread.start()
 
     def answer(
         self,
@@ -40,11 +44,18 @@ class OffsetDesk:
         reply: Callable[[Command], None],
     ) -> None:
         """Have ``reply(answer)`` called on the storage thread. Called by: the loop's thread."""
-        self._executor.submit(self._serve, connector, request, reply)
+        self._work.put(lambda: self._serve(connector, request, reply))
 
-    def close(self) -> None:
+    def close(self, timeout_s: float) -> None:
         """Serve what waits, then end the thread. Called by: any thread, once no host is left."""
-        self._executor.shutdown(wait=True)
+        self._work.put(None)
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            log.error("the offset store did not answer within %g s; it is left behind", timeout_s)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
 
     def _serve(
         self,
