@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from penstock.errors import BrokerError
 from penstock.runtime.broker import TopicSpec
+from penstock.runtime.kafka.client_log import client_logger
 
 __all__ = ["KafkaAdmin"]
 
@@ -20,7 +21,7 @@ class KafkaAdmin:
     def __init__(self, config: Mapping[str, Any], *, bootstrap: str) -> None:
         """Connect lazily; ``bootstrap`` is only for messages."""
         self._bootstrap = bootstrap
-        self._client = AdminClient(dict(config))
+        self._client = AdminClient(dict(config), logger=client_logger())
 
     def _metadata(self, timeout_s: float) -> Any:
         try:

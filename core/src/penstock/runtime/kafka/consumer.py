@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from penstock.data import Lazy, TopicPartition
 from penstock.errors import BrokerError, RetriableError
 from penstock.runtime.broker import Assignment, FetchedBatch
+from penstock.runtime.kafka.client_log import client_logger
 
 __all__ = ["KafkaConsumer"]
 
@@ -34,7 +35,9 @@ class KafkaConsumer:
         self._awake = False
         self._assigned: list[TopicPartition] = []
         self._listener: Assignment | None = None
-        self._client = confluent_kafka.Consumer({**config, "error_cb": self._on_error})
+        self._client = confluent_kafka.Consumer(
+            {**config, "error_cb": self._on_error}, logger=client_logger()
+        )
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():

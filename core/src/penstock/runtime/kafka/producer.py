@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException
 from penstock.data import Repeat
 from penstock.errors import BrokerError, RetriableError
 from penstock.runtime.broker import Delivery, EncodedBatch
+from penstock.runtime.kafka.client_log import client_logger
 from penstock.runtime.kafka.lanes import Lane, Span, settled
 
 __all__ = ["KafkaProducer"]
@@ -60,7 +61,8 @@ class KafkaProducer:
                 **_UNLIMITED,
                 "delivery.report.only.error": not precise,
                 "error_cb": self._on_error,
-            }
+            },
+            logger=client_logger(),
         )
 
     def _on_error(self, error: KafkaError) -> None:
