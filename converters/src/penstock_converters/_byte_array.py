@@ -6,13 +6,25 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from penstock.api import Converter, Decoded, HeaderConverter
-from penstock.config import NoConfig
+from penstock.config import config, key
 from penstock.data import Column, Repeat, Schema, Type
 from penstock.errors import DataError
 
-__all__ = ["ByteArrayConverter", "ByteArrayHeaderConverter"]
+__all__ = ["ByteArrayConverter", "ByteArrayConverterConfig", "ByteArrayHeaderConverter"]
 
 _UNTOUCHED: Final = frozenset({bytes, type(None)})
+
+
+@config
+class ByteArrayConverterConfig:
+    """Configuration of the ByteArrayConverter."""
+
+    converter_type: str | None = key(
+        "converter.type",
+        default=None,
+        doc="What is converted: key, value or header. Set by the runtime; it changes nothing.",
+        importance="low",
+    )
 
 
 def _to_bytes(schema: Schema | None, value: Any) -> bytes | None:
@@ -28,7 +40,7 @@ def _to_bytes(schema: Schema | None, value: Any) -> bytes | None:
     raise DataError(f"expected bytes, got {type(value).__name__}; use another converter")
 
 
-class ByteArrayConverter(Converter[NoConfig]):
+class ByteArrayConverter(Converter[ByteArrayConverterConfig]):
     """Passes bytes through (source: org.apache.kafka.connect.converters.ByteArrayConverter)."""
 
     def from_connect_data(self, topic: str, schema: Schema | None, value: Any) -> bytes | None:
@@ -55,7 +67,7 @@ class ByteArrayConverter(Converter[NoConfig]):
         return Decoded(data, Schema.OPTIONAL_BYTES)
 
 
-class ByteArrayHeaderConverter(HeaderConverter[NoConfig]):
+class ByteArrayHeaderConverter(HeaderConverter[ByteArrayConverterConfig]):
     """Passes a header's bytes through (source: ByteArrayConverter as a HeaderConverter)."""
 
     def from_connect_header(

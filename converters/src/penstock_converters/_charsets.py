@@ -15,8 +15,10 @@ __all__ = ["UTF8", "Charset"]
 
 # Codecs of Python that are no charsets of Java: transformations, escapes, platform things.
 _NOT_CHARSETS: Final = frozenset(
-    "charmap idna mbcs oem palmos punycode raw-unicode-escape undefined unicode-escape"
-    " utf-7 utf-8-sig".split()
+    {
+        *("charmap", "idna", "mbcs", "oem", "palmos", "punycode", "raw-unicode-escape"),
+        *("undefined", "unicode-escape", "utf-7", "utf-8-sig"),
+    }
 )
 _SURROGATE_UTF8: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]?")
 _UTF8_ERRORS: Final = "penstock.java-utf-8"

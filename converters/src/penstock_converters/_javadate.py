@@ -10,15 +10,18 @@ from typing import Final
 
 import attrs
 
-__all__ = ["CalendarFields", "date_text"]
+__all__ = ["CalendarFields", "date_text", "days_of"]
 
 _DAY_MS: Final = 86_400_000
 _GREGORIAN_START_DAY: Final = -141_427
 # Days from 1 March of the Julian year 0 to 1970-01-01.
 _JULIAN_EPOCH_DAYS: Final = 719_470
 _GREGORIAN_EPOCH_DAYS: Final = 719_468
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_WEEKDAYS: Final = "Thu Fri Sat Sun Mon Tue Wed".split()
+_MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+_WEEKDAYS: Final = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")
 
 
 @attrs.frozen
@@ -71,3 +74,16 @@ def date_text(ms: int) -> str:
     at = CalendarFields.of(ms)
     clock = dt.time(at.hour, at.minute, at.second).isoformat()
     return f"{at.weekday} {_MONTHS[at.month - 1]} {at.day:02} {clock} UTC {at.year}"
+
+
+def days_of(year: int, month: int, day: int) -> int:
+    """Return days since 1970-01-01 as a lenient calendar counts them: month 13 is next January."""
+    carried, month_index = divmod(month - 3, 12)
+    years = year + carried
+    day_of_year = (153 * month_index + 2) // 5 + day - 1
+    gregorian = (
+        365 * years + years // 4 - years // 100 + years // 400 + day_of_year - _GREGORIAN_EPOCH_DAYS
+    )
+    if gregorian >= _GREGORIAN_START_DAY:
+        return gregorian
+    return 365 * years + years // 4 + day_of_year - _JULIAN_EPOCH_DAYS

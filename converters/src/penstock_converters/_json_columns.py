@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import GenericAlias
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -39,7 +40,7 @@ _FAILURES: Final = (DataError, TypeError, ValueError, OverflowError, RecursionEr
 
 
 class UnfitError(Exception):
-    """The fast way does not take this schema or these values; says nothing about whether they fit."""
+    """The fast way does not take this schema or these values, fit or not."""
 
 
 class ColumnWriter:
@@ -49,8 +50,7 @@ class ColumnWriter:
         """Write values of a schema; ``envelope`` is its JSON, None to write payloads alone."""
         self._schema = schema
         self._writer = writer
-        self._encode = msgspec.json.Encoder().encode
-        self._raw = None if envelope is None else msgspec.Raw(envelope)
+        self._encode_lines = msgspec.json.Encoder().encode_lines
         self._prefix = b"" if envelope is None else b'{"schema":' + envelope + b',"payload":'
         self._column: Column | None = None
         self._until_compiled = _ROWS_BEFORE_COMPILED
@@ -78,35 +78,28 @@ class ColumnWriter:
         except (UnfitError, DataError):
             return None
 
-    def _rows_at_once(self, payloads: Iterable[Any]) -> list[bytes]:
-        if self._raw is not None:
-            payloads = map(_Envelope, itertools.repeat(self._raw), payloads)
-        rows = list(map(self._encode, payloads))
-        # Looking at all rows at once is cheaper than at each.
-        joined = b"".join(rows)
-        if joined.isascii() and b"\\u00" not in joined:
-            return rows
-        return list(map(_as_jackson, rows))
+    def _rows_at_once(self, payloads: Sequence[Any]) -> list[bytes]:
+        if not payloads:
+            return []
+        # No line break stands in JSON as it is written here, so that one marks the end of a row.
+        lines = _as_jackson(self._encode_lines(payloads)[:-1])
+        if not self._prefix:
+            return lines.split(b"\n")
+        return list(map(self._prefix.__add__, (lines.replace(b"\n", b"}\n") + b"}").split(b"\n")))
 
     def row(self, value: Any) -> bytes:
         """Return the JSON of one value; raises DataError when it does not fit."""
-        depth = 0 if self._raw is None else 1
+        depth = 1 if self._prefix else 0
         payload = self._writer.text(self._schema, value, depth).encode()
-        return self._prefix + payload + b"}" if self._raw is not None else payload
+        return self._prefix + payload + b"}" if self._prefix else payload
 
 
-class _Envelope(msgspec.Struct, gc=False):
-    """The object around a payload; its schema is JSON already."""
-
-    schema: msgspec.Raw
-    payload: Any
-
-
-def _as_jackson(row: bytes) -> bytes:
+def _as_jackson(lines: bytes) -> bytes:
     """Write what lies past the basic plane as escapes, and hex digits in upper case."""
-    if b"\\u00" in row:
-        row = _ESCAPE.sub(_upper_case, row)
-    return row if row.isascii() else _ASTRAL.sub(_surrogates, row)
+    # To look for one byte is far cheaper than for four.
+    if b"\\" in lines and b"\\u00" in lines:
+        lines = _ESCAPE.sub(_upper_case, lines)
+    return lines if lines.isascii() else _ASTRAL.sub(_surrogates, lines)
 
 
 def _upper_case(match: re.Match[bytes]) -> bytes:
@@ -125,8 +118,8 @@ def compile_column(schema: Schema, writer: JsonWriter, depth: int = 0) -> Column
         raise UnfitError
     plain = _plain_type(schema, 0)
     if plain is not None and schema.type is Type.STRUCT:
-        rows = list[plain]  # type: ignore[valid-type]  # a type made for this schema
-        return lambda values: msgspec.convert(values, rows)  # type: ignore[no-any-return]
+        rows = GenericAlias(list, (plain,))
+        return lambda values: msgspec.convert(values, rows)
     kinds, write = _solid_column(schema, writer, depth)
     missing = _missing(schema, writer)
 
@@ -200,12 +193,10 @@ def _solid_column(
     if bits is not None:
         edge = 1 << (bits - 1)
         return frozenset({int}), lambda values: _integers(values, -edge, edge - 1)
-    if schema.type is Type.STRUCT:
-        return frozenset({dict}), _struct_column(schema, writer, depth)
-    if schema.type is Type.MAP:
-        return frozenset({dict}), _map_column(schema, writer, depth)
-    if schema.type is Type.ARRAY:
-        return frozenset({list, tuple}), _array_column(schema, writer, depth)
+    nested = _NESTED.get(schema.type)
+    if nested is not None:
+        kinds, compile_nested = nested
+        return kinds, compile_nested(schema, writer, depth)
     if schema.type is Type.FLOAT32:
         return frozenset({float}), lambda values: _floats(schema, writer, values)
     return _SOLID[schema.type]
@@ -223,9 +214,7 @@ def _integers(values: Sequence[int], low: int, high: int) -> Sequence[int]:
 
 def _doubles(values: Sequence[float]) -> Sequence[Any]:
     # Within these borders the shortest text is the same for msgspec and for Java.
-    return [
-        value if _PLAIN_MIN <= value < _PLAIN_MAX else _odd_double(value) for value in values
-    ]
+    return [value if _PLAIN_MIN <= value < _PLAIN_MAX else _odd_double(value) for value in values]
 
 
 def _odd_double(value: float) -> Any:
@@ -298,6 +287,15 @@ def _map_column(schema: Schema, writer: JsonWriter, depth: int) -> Column:
         return list(map(dict, pairs)) if by_text else list(pairs)
 
     return column
+
+
+_NESTED: Final[
+    Mapping[Type, tuple[frozenset[type], Callable[[Schema, JsonWriter, int], Column]]]
+] = {
+    Type.STRUCT: (frozenset({dict}), _struct_column),
+    Type.MAP: (frozenset({dict}), _map_column),
+    Type.ARRAY: (frozenset({list, tuple}), _array_column),
+}
 
 
 def _part(schema: Schema | None) -> Schema:

@@ -84,9 +84,7 @@ class JsonReader:
             if not isinstance(node, dict):
                 raise mismatch(schema, node, path)
             return {
-                field.name: self.value(
-                    field.schema, node.get(field.name), (path, f".{field.name}")
-                )
+                field.name: self.value(field.schema, node.get(field.name), (path, f".{field.name}"))
                 for field in schema.fields
             }
         if schema.type is Type.ARRAY:

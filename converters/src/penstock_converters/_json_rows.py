@@ -10,6 +10,7 @@ from __future__ import annotations
 import decimal
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import GenericAlias
 from typing import Annotated, Any, Final, NotRequired, Protocol, TypedDict
 
 import msgspec
@@ -25,7 +26,6 @@ __all__ = ["BareReader", "PayloadReader", "RowReader"]
 Mend = Callable[[Any], Any]
 _DEPTH_MAX: Final = 20
 _INT64_END: Final = 1 << 63
-_NULL: Final = b"null"
 
 
 class _UnfitError(Exception):
@@ -118,12 +118,14 @@ class PayloadReader:
         self._mend: Mend | None = None
         self._size: int | None = None
         try:
-            kind, self._mend = _compile(schema, reader, 0)
-            self._decode = msgspec.json.Decoder(_or_none(schema, kind)).decode
+            kind, mend = _inner(schema, reader, 0)
+            self._mend = mend
+            # Decimals are read as whatever they are; everything else has a type of its own.
+            self._decode = msgspec.json.Decoder(kind, float_hook=decimal.Decimal).decode
             if schema.type is Type.STRUCT and _only_fills(schema, reader):
                 # Nothing to mend when all rows have all fields, which is cheap to see.
                 self._size = len(schema.fields)
-        except _UnfitError:
+        except (_UnfitError, DataError):
             pass
 
     def read(self, payload: Any) -> Any:
@@ -131,7 +133,7 @@ class PayloadReader:
         if self._decode is not None:
             try:
                 value = self._decode(payload)
-                return value if self._mend is None or value is None else self._mend(value)
+                return value if self._mend is None else self._mend(value)
             except _FAILURES:
                 pass
         node = parse_exact(payload)
@@ -154,8 +156,7 @@ class PayloadReader:
             values = list(map(self._decode, payloads))
             if self._mend is None or self._is_whole(values):
                 return values
-            mend = self._mend
-            return [value if value is None else mend(value) for value in values]
+            return list(map(self._mend, values))
         except _FAILURES:
             return None
 
@@ -164,8 +165,8 @@ class PayloadReader:
 
 
 def _or_none(schema: Schema, kind: Any) -> Any:
-    """Return a type that takes null also where the schema does; Raw takes it anyhow."""
-    if kind is msgspec.Raw or not schema.optional or schema.default is not None:
+    """Return a type that takes null also where the schema does; Any takes it anyhow."""
+    if kind is Any or not schema.optional or schema.default is not None:
         return kind
     return kind | None
 
@@ -190,12 +191,9 @@ def _compile(schema: Schema, reader: JsonReader, depth: int) -> tuple[Any, Mend 
         return Annotated[int, msgspec.Meta(ge=-edge, le=edge - 1)], None
     if schema.type is Type.FLOAT32:
         return float, _single
-    if schema.type is Type.STRUCT:
-        return _struct(schema, reader, depth)
-    if schema.type is Type.ARRAY:
-        return _array(schema, reader, depth)
-    if schema.type is Type.MAP:
-        return _map(schema, reader, depth)
+    nested = _NESTED.get(schema.type)
+    if nested is not None:
+        return nested(schema, reader, depth)
     return _PRIMITIVES[schema.type], None
 
 
@@ -218,7 +216,7 @@ def _logical(schema: Schema) -> tuple[Any, Mend]:
     if schema.name == Decimal.NAME:
         if schema.type is not Type.BYTES:
             raise _UnfitError
-        return msgspec.Raw, _decimal_mender(schema)
+        return Any, _decimal_mender(schema)
     kind, make = _LOGICAL[schema.name or ""]
     if schema.type is not kind:
         raise _UnfitError
@@ -235,20 +233,32 @@ _LOGICAL: Final[Mapping[str | None, tuple[Type, Mend]]] = {
 
 
 def _decimal_mender(schema: Schema) -> Mend:
-    scale = scale_of(schema) if Decimal.SCALE in schema.parameters else None
+    """Return what makes decimals of whatever the decoder found, for it can check none of it."""
+    scale_of(schema)
 
-    def mend(raw: Any) -> decimal.Decimal | None:
-        text = bytes(raw)
-        if text == _NULL and schema.optional and schema.default is None:
+    def mend(found: Any) -> decimal.Decimal | None:
+        kind = type(found)
+        if kind is str:
+            data = read_base64(found)
+            if data:
+                return Decimal.from_bytes(schema, data)
+        elif kind is int:
+            return decimal.Decimal(found)
+        elif kind is decimal.Decimal:
+            exact: decimal.Decimal = found
+            return exact.copy_abs() if exact.is_zero() else exact
+        elif found is None and schema.optional and schema.default is None:
             return None
-        if scale is None or text[:1] != b'"' or b"\\" in text:
-            raise _UnfitError
-        data = read_base64(text[1:-1].decode())
-        if not data:
-            raise _UnfitError
-        return Decimal.from_bytes(schema, data)
+        raise _UnfitError
 
     return mend
+
+
+def _null_safe(schema: Schema, mend: Mend | None) -> Mend | None:
+    """Let None through where there may be any; what mends decimals looks itself."""
+    if mend is None or schema.name == Decimal.NAME or not schema.optional:
+        return mend
+    return lambda value: None if value is None else mend(value)
 
 
 def _inner(schema: Schema | None, reader: JsonReader, depth: int) -> tuple[Any, Mend | None]:
@@ -256,83 +266,97 @@ def _inner(schema: Schema | None, reader: JsonReader, depth: int) -> tuple[Any, 
     if schema is None or schema.default is not None:
         raise _UnfitError
     kind, mend = _compile(schema, reader, depth + 1)
-    return _or_none(schema, kind), mend
+    return _or_none(schema, kind), _null_safe(schema, mend)
 
 
 def _array(schema: Schema, reader: JsonReader, depth: int) -> tuple[Any, Mend | None]:
     kind, mend = _inner(schema.value_schema, reader, depth)
-    if mend is None:
-        return list[kind], None
-    return list[kind], lambda values: [one if one is None else mend(one) for one in values]
+    found = GenericAlias(list, (kind,))
+    return found, None if mend is None else lambda values: list(map(mend, values))
 
 
 def _map(schema: Schema, reader: JsonReader, depth: int) -> tuple[Any, Mend | None]:
     kind, mend = _inner(schema.value_schema, reader, depth)
     key = schema.key_schema
     if key is not None and key.type is Type.STRING:
+        by_text = GenericAlias(dict, (str, kind))
         if mend is None:
-            return dict[str, kind], None
-        return dict[str, kind], lambda found: {
-            name: one if one is None else mend(one) for name, one in found.items()
-        }
+            return by_text, None
+        return by_text, lambda found: {name: mend(one) for name, one in found.items()}
     key_kind, mend_key = _inner(key, reader, depth)
+    mend_key, mend = mend_key or _as_it_is, mend or _as_it_is
+    pair = GenericAlias(tuple, (key_kind, kind))
+    return GenericAlias(list, (pair,)), lambda pairs: {
+        mend_key(name): mend(one) for name, one in pairs
+    }
 
-    def from_pairs(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-        return {
-            name if name is None or mend_key is None else mend_key(name): (
-                one if one is None or mend is None else mend(one)
-            )
-            for name, one in pairs
-        }
 
-    return list[tuple[key_kind, kind]], from_pairs
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _struct(schema: Schema, reader: JsonReader, depth: int) -> tuple[Any, Mend | None]:
     members: dict[str, Any] = {}
     mends: list[tuple[str, Mend]] = []
     absent: list[tuple[str, Schema]] = []
-    defaults: list[tuple[str, Schema]] = []
     for field in schema.fields:
-        kind, mend = _compile(field.schema, reader, depth + 1)
-        if mend is not None:
-            mends.append((field.name, mend))
-        if field.schema.default is not None:
-            defaults.append((field.name, field.schema))
-            members[field.name] = NotRequired[kind if kind is msgspec.Raw else kind | None]
-        elif field.schema.optional:
-            absent.append((field.name, field.schema))
-            members[field.name] = NotRequired[_or_none(field.schema, kind)]
+        inner = field.schema
+        kind, mend = _compile(inner, reader, depth + 1)
+        if inner.default is not None:
+            members[field.name] = NotRequired[kind if kind is Any else kind | None]
+            mends.append((field.name, _default_mender(inner, reader, mend or _as_it_is)))
+        elif (safe := _null_safe(inner, mend)) is not None:
+            mends.append((field.name, safe))
+        if inner.default is not None or inner.optional:
+            absent.append((field.name, inner))
+            members.setdefault(field.name, NotRequired[_or_none(inner, kind)])
         else:
             members[field.name] = kind
     # The functional form takes names that are no Python names.
-    made = TypedDict("Struct", members)  # type: ignore[operator]  # made for this schema
-    if not (mends or absent or defaults):
+    made = TypedDict("Struct", members)  # type: ignore[misc]  # made for this schema
+    _make_known(made)
+    if not (mends or absent):
         return made, None
-    return made, _struct_mender(len(schema.fields), mends, absent, defaults, reader)
+    names = [name for name, _ in absent]
+    return made, lambda found: _mended(found, len(members), names, mends)
 
 
-def _struct_mender(
-    size: int,
-    mends: list[tuple[str, Mend]],
-    absent: list[tuple[str, Schema]],
-    defaults: list[tuple[str, Schema]],
-    reader: JsonReader,
-) -> Mend:
-    def mend_struct(found: dict[str, Any]) -> dict[str, Any]:
-        if len(found) != size:
-            for name, _ in absent:
-                found.setdefault(name, None)
-        standing_in = set()
-        for name, schema in defaults:
-            value = found.get(name)
-            if value is None or (isinstance(value, msgspec.Raw) and bytes(value) == _NULL):
-                found[name] = reader.missing(schema, None)
-                standing_in.add(name)
-        for name, mend in mends:
-            value = found[name]
-            if value is not None and name not in standing_in:
-                found[name] = mend(value)
-        return found
+def _make_known(struct: Any) -> None:
+    """See to it that msgspec finds the members of names beyond ASCII.
 
-    return mend_struct
+    It compares the UTF-8 that a str remembers once it was asked for, which writing it does. Were
+    that to change, such structs are read the exact way.
+    """
+    names = [name for name in struct.__annotations__ if not name.isascii()]
+    if not names:
+        return
+    probe = TypedDict("Probe", dict.fromkeys(names, Any))  # type: ignore[misc]  # likewise
+    try:
+        text = msgspec.json.encode(dict.fromkeys(names, 0))
+        found = msgspec.json.decode(text, type=probe)
+    except (msgspec.MsgspecError, UnicodeEncodeError) as problem:
+        raise _UnfitError from problem
+    if found.keys() != probe.__annotations__.keys():
+        raise _UnfitError
+
+
+_NESTED: Final[Mapping[Type, Callable[[Schema, JsonReader, int], tuple[Any, Mend | None]]]] = {
+    Type.STRUCT: _struct,
+    Type.ARRAY: _array,
+    Type.MAP: _map,
+}
+
+
+def _default_mender(schema: Schema, reader: JsonReader, mend: Mend) -> Mend:
+    return lambda value: reader.missing(schema, None) if value is None else mend(value)
+
+
+def _mended(
+    found: dict[str, Any], size: int, absent: list[str], mends: list[tuple[str, Mend]]
+) -> dict[str, Any]:
+    if len(found) != size:
+        for name in absent:
+            found.setdefault(name, None)
+    for name, mend in mends:
+        found[name] = mend(found[name])
+    return found

@@ -54,7 +54,11 @@ def _members(schema: Schema, writer: JsonWriter, depth: int) -> list[str]:
     elif schema.type is Type.STRUCT:
         fields = ",".join(_field_text(field, writer, depth + 1) for field in schema.fields)
         members.append(f'"fields":[{fields}]')
-    members.append(f'"optional":{"true" if schema.optional else "false"}')
+    return [*members, *_common_members(schema, writer)]
+
+
+def _common_members(schema: Schema, writer: JsonWriter) -> list[str]:
+    members = [f'"optional":{"true" if schema.optional else "false"}']
     if schema.name is not None:
         members.append(f'"name":{quoted(schema.name)}')
     if schema.version is not None:
@@ -71,7 +75,7 @@ def _members(schema: Schema, writer: JsonWriter, depth: int) -> list[str]:
 
 def _field_text(field: Field, writer: JsonWriter, depth: int) -> str:
     members = _members(field.schema, writer, depth)
-    return f"{{{','.join(members)},\"field\":{quoted(field.name)}}}"
+    return f'{{{",".join(members)},"field":{quoted(field.name)}}}'
 
 
 def read_schema(node: Any, read_default: ReadDefault, where: str = "schema") -> Schema | None:

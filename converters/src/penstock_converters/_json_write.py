@@ -227,9 +227,13 @@ def _primitive_text(schema: Schema, value: Any, path: Path) -> str:
     kind, write = _PRIMITIVES[schema.type]
     if not isinstance(value, kind):
         raise mismatch(schema, value, path)
-    if schema.type is Type.FLOAT32 and math.isinf(to_float32(value)) and math.isfinite(value):
+    if schema.type is Type.FLOAT32 and _overflows(value):
         raise mismatch(schema, value, path, "out of range")
     return write(value)
+
+
+def _overflows(value: Any) -> bool:
+    return math.isfinite(value) and math.isinf(to_float32(value))
 
 
 def _bytes_text(value: Any) -> str:

@@ -25,18 +25,18 @@ def _known_charset(_name: str, value: Any) -> str | None:
 class StringConverterConfig:
     """Configuration of the StringConverter."""
 
+    converter_type: str | None = key(
+        "converter.type",
+        default=None,
+        doc="What is converted: key, value or header. Set by the runtime; it changes nothing.",
+        importance="low",
+    )
     encoding: str = key(
         "converter.encoding",
         default="UTF-8",
         doc="The charset of the text, by a Java name such as UTF-8, ISO-8859-1 or Shift_JIS.",
         importance="high",
         validator=_known_charset,
-    )
-    type: str | None = key(
-        "converter.type",
-        default=None,
-        doc="What is converted: key, value or header. Set by the runtime; it changes nothing.",
-        importance="low",
     )
 
 

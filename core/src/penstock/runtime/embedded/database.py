@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from penstock.errors import BrokerError, RetriableError
+from penstock.errors import BrokerError
 from penstock.runtime.embedded.address import Address, Durability
-from penstock.runtime.embedded.failures import failure
+from penstock.runtime.embedded.failures import LockedError, failure
 
 __all__ = ["APPLICATION_ID", "FORMAT", "LOCK_WAIT_S", "Database"]
 
@@ -29,8 +29,10 @@ PAGE_BYTES: Final = 16 * 1024
 """Large, for segments of up to a MiB; not larger, since a lone small record writes two pages."""
 CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
 """How much the write-ahead log grows before it is copied into the file."""
-WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
-"""What of a write-ahead log that grew under long reads is left on the disk."""
+WAL_BYTES_MAX: Final = 64 * 1024 * 1024
+"""From where on a writer waits for readers to step aside, so that the log can begin anew."""
+_STEP_ASIDE_S: Final = 0.2
+"""How long it waits: a reader that was stopped in the middle must not stop the writers."""
 _OPEN_RETRY_S: Final = 0.01
 
 _TABLES: Final = """
@@ -70,13 +72,14 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
         self._lock_wait_ms = -1
+        self._wal_bytes_max = WAL_BYTES_MAX
 
     @contextlib.contextmanager
     def write(self, doing: str, wait_s: float = LOCK_WAIT_S) -> Iterator[sqlite3.Connection]:
         """Run the body in a write transaction: all of it is stored, or nothing.
 
         Raises:
-            RetriableError: other processes kept the file locked for ``wait_s``.
+            LockedError: other processes kept the file locked for ``wait_s``.
             BrokerError: anything else that SQLite refuses.
         """
         try:
@@ -104,6 +107,22 @@ class Database:
         with self.read("looking for news") as connection:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
+    def keep_bounded(self) -> None:
+        """Empty the write-ahead log when it has grown too large; for those who write much.
+
+        SQLite empties it only at a moment without readers, which busy readers may never grant.
+        """
+        try:
+            size = self.path.with_name(self.path.name + "-wal").stat().st_size
+        except OSError:
+            return
+        if size <= self._wal_bytes_max:
+            return
+        with self.read("emptying the write-ahead log", _STEP_ASIDE_S) as connection:
+            hindered = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        # When a reader is stuck, each attempt costs the whole wait: the next one comes later.
+        self._wal_bytes_max = WAL_BYTES_MAX + (size if hindered else 0)
+
     def close(self) -> None:
         """Close the connection; used again, it is opened again."""
         connection, self._connection = self._connection, None
@@ -121,8 +140,12 @@ class Database:
             self._connection = self._open()
             self._pid = os.getpid()
             self._lock_wait_ms = -1
-        # SQLite's locks do not follow a fork: using the parent's connection damages the file.
-        assert self._pid == os.getpid(), "an embedded client was used across a fork"
+        if self._pid != os.getpid():
+            # SQLite's locks do not follow a fork: the parent's connection would damage the file.
+            raise BrokerError(
+                f"embedded log '{self.path}': a client was used before a fork and after it; "
+                "make one on each side"
+            )
         wait_ms = max(0, round(wait_s * 1000))
         if wait_ms != self._lock_wait_ms:
             self._connection.execute(f"PRAGMA busy_timeout={wait_ms}")
@@ -150,7 +173,7 @@ class Database:
             except sqlite3.Error as problem:
                 error = failure(self.path, "opening it", problem)
                 # Two processes that make the file at once may meet without SQLite's own waiting.
-                if not isinstance(error, RetriableError) or time.monotonic() > deadline_s:
+                if not isinstance(error, LockedError) or time.monotonic() > deadline_s:
                     raise error from problem
                 threading.Event().wait(_OPEN_RETRY_S)
 
@@ -166,7 +189,10 @@ class Database:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if self._is_new(connection):
+        connection.execute("BEGIN")
+        is_new = self._is_new(connection)
+        connection.execute("COMMIT")
+        if is_new:
             connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("BEGIN IMMEDIATE")
@@ -182,10 +208,14 @@ class Database:
         connection.execute(f"PRAGMA synchronous={self._synchronous}")
         page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_BYTES // page_bytes}")
-        connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}")
+        connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES_MAX}")
 
     def _is_new(self, connection: sqlite3.Connection) -> bool:
-        """Whether the tables have to be made; raises BrokerError for a file of somebody else."""
+        """Whether the tables have to be made, in the transaction that the caller has opened.
+
+        Raises:
+            BrokerError: the file is somebody else's, or of a newer format.
+        """
         owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])

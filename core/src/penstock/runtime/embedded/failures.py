@@ -8,11 +8,11 @@ from typing import Final
 
 from penstock.errors import BrokerError, RetriableError
 
-__all__ = ["failure"]
+__all__ = ["LockedError", "failure"]
 
 _PRIMARY: Final = 0xFF
 """The low byte of SQLite's extended result codes."""
-_RETRIABLE: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _REMEDIES: Final = {
     sqlite3.SQLITE_FULL: (
         "the disk is full; free some space, or bound the log with ?retention.bytes=N, "
@@ -34,14 +34,15 @@ _REMEDIES: Final = {
 }
 
 
-def failure(path: Path, doing: str, problem: sqlite3.Error) -> BrokerError | RetriableError:
-    """Return the error to raise for one of SQLite's.
+class LockedError(RetriableError):
+    """Other processes kept the file locked for longer than this one could wait."""
 
-    RetriableError when others hold the file locked for too long, BrokerError otherwise.
-    """
+
+def failure(path: Path, doing: str, problem: sqlite3.Error) -> BrokerError | LockedError:
+    """Return the error to raise for one of SQLite's, met while ``doing`` something."""
     code = getattr(problem, "sqlite_errorcode", 0) & _PRIMARY
     who = f"embedded log '{path}': {doing}"
-    if code in _RETRIABLE:
-        return RetriableError(f"{who}: other processes keep it locked; trying again may help")
+    if code in _LOCKED:
+        return LockedError(f"{who}: other processes keep it locked; trying again may help")
     remedy = _REMEDIES.get(code)
     return BrokerError(f"{who}: {problem}" if remedy is None else f"{who}: {remedy} ({problem})")

@@ -2,7 +2,7 @@
 
 A segment is (little-endian)::
 
-    u8 version = 1, u8 flags, u16 0, u32 count, u32 CRC-32 of what follows it, i64 first timestamp
+    u8 version = 1, u8 flags, u16 0, u32 count, u32 CRC-32 of all the rest, i64 first timestamp
     [flag STAMPS:  i64 * count, the timestamps; without it all rows have the first one]
     strings: the values
     [flag KEYS:    strings: the keys]
@@ -78,13 +78,23 @@ class Rows:
 
 def rows_of(batch: EncodedBatch, start: int, stop: int, now_ms: int) -> Rows:
     """Return the rows ``start`` to ``stop - 1`` of a batch; those without a time get ``now_ms``."""
-    rows = Rows(batch.values, batch.keys, Repeat(now_ms, len(batch)), batch.headers)
-    stamps = batch.timestamps
+    whole = start == 0 and stop == len(batch)
+    stamps: Sequence[int | None] = Repeat(None, stop - start)
+    if batch.timestamps is not None:
+        stamps = batch.timestamps if whole else batch.timestamps[start:stop]
+    timestamps: Sequence[int]
     if isinstance(stamps, Repeat):
-        rows.timestamps = Repeat(now_ms if stamps.value is None else stamps.value, len(batch))
-    elif stamps is not None:
-        rows.timestamps = [now_ms if stamp is None else stamp for stamp in stamps]
-    return rows if start == 0 and stop == len(batch) else rows.slice(start, stop)
+        timestamps = Repeat(now_ms if stamps.value is None else stamps.value, len(stamps))
+    else:
+        timestamps = [now_ms if stamp is None else stamp for stamp in stamps]
+    if whole:
+        return Rows(batch.values, batch.keys, timestamps, batch.headers)
+    return Rows(
+        batch.values[start:stop],
+        None if batch.keys is None else batch.keys[start:stop],
+        timestamps,
+        None if batch.headers is None else batch.headers[start:stop],
+    )
 
 
 def join_rows(parts: Sequence[Rows]) -> Rows:
@@ -120,7 +130,9 @@ def row_sizes(rows: Rows) -> list[int]:
         sizes = [size + (0 if key is None else len(key)) for size, key in pairs]
     if rows.headers is not None:
         for row, headers in enumerate(rows.headers):
-            sizes[row] += sum(len(name.encode(*_UTF8)) + len(value or b"") for name, value in headers)
+            sizes[row] += sum(
+                len(name.encode(*_UTF8)) + len(value or b"") for name, value in headers
+            )
     return sizes
 
 
@@ -157,7 +169,7 @@ def pack(rows: Rows) -> bytes:
         _pack_strings([value for _, value in flat], body)
     payload = b"".join(body)
     head = _HEAD.pack(VERSION, flags, 0, len(rows))
-    return b"".join((head, _CRC.pack(zlib.crc32(payload)), payload))
+    return b"".join((head, _CRC.pack(zlib.crc32(payload, zlib.crc32(head))), payload))
 
 
 def _stamp(stamp: int) -> bytes:
@@ -211,7 +223,7 @@ class _Strings:
 class Segment:
     """A segment whose columns are found but not cut up yet. Owner: whoever unpacked it."""
 
-    __slots__ = ("_head_ends", "_keys", "_names", "_stamps", "_values", "count", "_contents")
+    __slots__ = ("_contents", "_head_ends", "_keys", "_names", "_stamps", "_values", "count")
 
     def __init__(self, data: bytes) -> None:
         """Look at ``data``; raises ValueError when it is not a whole, undamaged segment."""
@@ -220,7 +232,9 @@ class Segment:
         version, flags, _, self.count = _HEAD.unpack_from(data)
         if version != VERSION:
             raise ValueError(f"its version is {version}, known is {VERSION}")
-        if zlib.crc32(memoryview(data)[_BODY_AT:]) != _CRC.unpack_from(data, _HEAD.size)[0]:
+        view = memoryview(data)
+        checksum = zlib.crc32(view[_BODY_AT:], zlib.crc32(view[: _HEAD.size]))
+        if checksum != _CRC.unpack_from(data, _HEAD.size)[0]:
             raise ValueError("its checksum is wrong")
         cursor = _Cursor(data, _BODY_AT)
         first = cursor.numbers("q", 1)
