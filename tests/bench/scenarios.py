@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.bench import measure
@@ -43,6 +44,7 @@ class Run:
     text: Path
     lines: int
     loaded_topic: str = ""
+    worst_prefix: str = ""
 
 
 @attrs.frozen
@@ -132,6 +134,54 @@ def _sink(extra: Mapping[str, str], line_bytes: int = 116) -> Callable[[Run, Pee
     return run
 
 
+WORST_TOPICS = 100
+WORST_SCHEMAS = 20
+WORST_LINE = b"Struct{f00=0000000000}\n"
+
+
+def load_worst(run: Run) -> None:
+    """Fill 100 topics whose records change between 20 schemas from one to the next."""
+    run.worst_prefix = "worst-"
+    client = Producer({"bootstrap.servers": run.bootstrap, "linger.ms": 20})
+    for number in range(WORST_TOPICS):
+        new_topic(run.bootstrap, f"{run.worst_prefix}{number}")
+    for n in range(run.lines):
+        field = f"f{n // WORST_TOPICS % WORST_SCHEMAS:02d}"
+        schema = {"type": "struct", "optional": False}
+        schema["fields"] = [{"type": "string", "optional": False, "field": field}]
+        value = {"schema": schema, "payload": {field: f"{n:010d}"}}
+        while True:
+            try:
+                client.produce(f"{run.worst_prefix}{n % WORST_TOPICS}", json.dumps(value))
+                break
+            except BufferError:
+                client.poll(0.05)
+    client.flush()
+
+
+def _sink_worst(run: Run, peer: Peer) -> Result:
+    if not run.worst_prefix:
+        load_worst(run)
+    name = f"worst-sink-{next(_numbers)}"
+    out = run.folder / f"{name}.txt"
+    config = {
+        "connector.class": SINK,
+        "tasks.max": "1",
+        "file": str(out),
+        "topics": ",".join(f"{run.worst_prefix}{n}" for n in range(WORST_TOPICS)),
+        "key.converter": STRING,
+        "value.converter": JSON,
+        "value.converter.schemas.enable": "true",
+    }
+
+    def count() -> int:
+        return out.stat().st_size // len(WORST_LINE) if out.exists() else 0
+
+    result = _measured(peer, name, config, run.lines, count)
+    out.unlink()
+    return result
+
+
 STRINGS = {"key.converter": STRING, "value.converter": STRING}
 THREE_SMTS = {
     "key.converter": STRING,
@@ -157,5 +207,6 @@ SCENARIOS = {
             _source(THREE_SMTS),
         ),
         Scenario("sink", "file sink, String converter", _sink(STRINGS)),
+        Scenario("sink-worst", "file sink, 100 topics, 20 JSON schemas interleaved", _sink_worst),
     )
 }

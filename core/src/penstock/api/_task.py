@@ -141,6 +141,16 @@ class SinkTask(Plugin[C]):
         """Take rows of one topic partition and one schema. Calls :meth:`put` by default."""
         self.put(list(batch.records()))  # type: ignore[arg-type]  # a sink's rows are SinkRecords
 
+    def put_batches(self, batches: Sequence[Batch]) -> None:
+        """Take the rows of one topic partition that differ in schema, a batch a schema.
+
+        ``rows`` tells where each row stands among those of all the batches; a task that writes
+        them elsewhere by schema may ignore it. Override it to handle mixed schemas at the speed
+        of batches; otherwise the runtime cuts the batches into pieces in order, for
+        :meth:`put_batch`, or gives the records to :meth:`put`.
+        """
+        raise NotImplementedError
+
     def flush(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Write out everything put so far; ``offsets`` are the next to read after it."""
 

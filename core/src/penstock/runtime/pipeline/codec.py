@@ -233,17 +233,28 @@ def _stamps(timestamps: Sequence[int | None], rows: Sequence[int]) -> Sequence[i
 
 def _by_schema(whole: Batch, rows: Sequence[int], keys: Decoded, values: Decoded) -> list[Batch]:
     """Divide a batch whose rows differ in schema into one batch a pair of schemas."""
-    groups: dict[tuple[Schema | None, Schema | None], list[int]] = {}
+    # By identity: converters give the same object for the same schema, and two batches of equal
+    # schemas do no harm.
+    groups: dict[tuple[int, int], list[int]] = {}
+    key_ids = _ids(keys, len(whole))
+    value_ids = _ids(values, len(whole))
     for i in rows:
-        key_schema = keys.schema if keys.schemas is None else keys.schemas[i]
-        value_schema = values.schema if values.schemas is None else values.schemas[i]
-        groups.setdefault((key_schema, value_schema), []).append(i)
+        groups.setdefault((key_ids[i], value_ids[i]), []).append(i)
     divided = []
-    for (key_schema, value_schema), members in groups.items():
+    for members in groups.values():
+        first = members[0]
+        key_schema = keys.schema if keys.schemas is None else keys.schemas[first]
+        value_schema = values.schema if values.schemas is None else values.schemas[first]
         batch = whole.select(members)
         batch = batch.with_keys(batch.keys, key_schema)
         divided.append(batch.with_values(batch.values, value_schema))
     return divided
+
+
+def _ids(column: Decoded, length: int) -> Sequence[int]:
+    if column.schemas is None:
+        return Repeat(id(column.schema), length)
+    return list(map(id, column.schemas))
 
 
 def in_order(parts: Sequence[Encoded]) -> list[Encoded]:
