@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis.stateful import (
 )
 
 from penstock.data import Repeat, TopicPartition
+from penstock.errors import RetriableError
 from penstock.runtime.broker import Assignment, EncodedBatch, TopicSpec
 from penstock.runtime.embedded import EmbeddedBroker
 from penstock.runtime.embedded.address import parse_address
@@ -43,9 +45,9 @@ def some_rows(draw: st.DrawFn) -> Rows:
 
     return Rows(
         values=column(STRINGS),
-        keys=draw(st.booleans()) and column(STRINGS) or None,
+        keys=column(STRINGS) if draw(st.booleans()) else None,
         timestamps=column(STAMPS) if draw(st.booleans()) else Repeat(draw(STAMPS), n),
-        headers=draw(st.booleans()) and column(HEADERS) or None,
+        headers=column(HEADERS) if draw(st.booleans()) else None,
     )
 
 
@@ -72,10 +74,8 @@ def test_joined_rows_are_all_rows_in_order(parts: list[Rows]) -> None:
 
 @given(st.binary(max_size=60))
 def test_no_bytes_crash_the_decoder(data: bytes) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         unpack(data)
-    except ValueError:
-        pass
 
 
 WISHES = st.dictionaries(
@@ -281,11 +281,8 @@ class OneOwner(RuleBasedStateMachine):
         if member is None:
             return
         for place in sorted(member.held):
-            try:
+            with contextlib.suppress(RetriableError):
                 member.commit({place: number})
-            except Exception as problem:
-                assert "not stored" in str(problem)
-            else:
                 self.polled[number] = self.clock.s
                 assert member.committed([place]) == {place: number}
 
@@ -329,7 +326,10 @@ class OneOwner(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+# Each example is dozens of steps on real files: fewer of them than of the pure tests, and still
+# more where the profile asks for more.
+EXAMPLES = max(12, settings.default.max_examples // 4) if settings.default else 12
 TestAppendAndRead = AppendAndRead.TestCase
-TestAppendAndRead.settings = settings(max_examples=25, stateful_step_count=25)
+TestAppendAndRead.settings = settings(max_examples=EXAMPLES, stateful_step_count=25)
 TestOneOwner = OneOwner.TestCase
-TestOneOwner.settings = settings(max_examples=40, stateful_step_count=30)
+TestOneOwner.settings = settings(max_examples=EXAMPLES, stateful_step_count=40)

@@ -109,7 +109,7 @@ def check_exports(place: str, text: str, *, package: bool) -> list[str]:
     exported = _exported(tree)
     defined, imported = _names(tree)
     if exported is None:
-        public = defined if not package else defined or imported
+        public = defined if not package else defined or _ours(tree, imported)
         return [f"{place}: has no __all__; name {', '.join(sorted(public))}"] if public else []
     problems = []
     if exported != sorted(exported, key=_export_order):
@@ -119,7 +119,7 @@ def check_exports(place: str, text: str, *, package: bool) -> list[str]:
     unknown = set(exported) - defined - imported - {"__version__"}
     if unknown:
         problems.append(f"{place}: __all__ names what is not there: {', '.join(sorted(unknown))}")
-    hidden = (defined or imported) - set(exported) if package else set()
+    hidden = (defined or _ours(tree, imported)) - set(exported) if package else set()
     if hidden:
         problems.append(f"{place}: __all__ lacks {', '.join(sorted(hidden))}")
     return problems
@@ -150,6 +150,17 @@ def _names(tree: ast.Module) -> tuple[set[str], set[str]]:
     # A module's logger is its own.
     private = {name for name in defined | imported if name.startswith("_")} | {"log"}
     return defined - private, imported - private
+
+
+def _ours(tree: ast.Module, imported: Collection[str]) -> set[str]:
+    """Return those of the imported names that come from the project: what is handed on."""
+    found = {
+        alias
+        for node in tree.body
+        for module, _, alias in _imported(node)
+        if module.startswith("penstock")
+    }
+    return found.intersection(imported)
 
 
 def _export_order(name: str) -> tuple[int, str]:

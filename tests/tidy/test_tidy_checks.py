@@ -67,7 +67,8 @@ def test_export_that_differs_is_a_problem(text: str) -> None:
     "text",
     [
         "",
-        'from x import A, b\n__all__ = ["A", "b"]',
+        'from penstock.x import A, b\n__all__ = ["A", "b"]',
+        'from typing import Final\n__all__ = ["__version__"]\n__version__: Final = "1"',
         'from x import helper\ndef f(): ...\n__all__ = ["f"]',
         '__all__ = ["LIMIT", "Word", "a"]\nLIMIT = 1\nclass Word: ...\ndef a(): ...',
     ],

@@ -25,14 +25,17 @@ EMPTY: Final[Any] = object()
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _NUMBER: Final = re.compile(r"(-?)0*([0-9]+)((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)", re.ASCII)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WORDS: Final = {"null": None, "true": True, "false": False}
-_WORD: Final = re.compile(r"(null|true|false)(?![A-Za-z0-9_$])")
+_WORD: Final = re.compile(r"(null|true|false)(?![A-Za-z0-9_\x7f-\U0010ffff])")
 _NUMBER_DIGITS_MAX: Final = 1000
 _NAME_MAX: Final = 50_000
 _INT64_END: Final = 1 << 63
 _SCALE_END: Final = 1 << 31
 _AROUND: Final = 20
 _END: Final = "\0"
+# Stands for bytes that cannot be decoded; nowhere in JSON may it stand itself.
+_UNREADABLE: Final = "\1"
 
 
 def parse_exact(data: bytes | memoryview) -> Any:
@@ -58,8 +61,8 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode(name)
     except UnicodeDecodeError as problem:
-        where = f"byte {problem.start}: {problem.reason}"
-        raise DataError(f"JSON is malformed: no valid {name.upper()} at {where}") from problem
+        # It matters only where the value did not end before.
+        return data[: problem.start].decode(name) + _UNREADABLE
 
 
 def _encoding_of(head: bytes) -> str:
@@ -115,6 +118,8 @@ class _Parser:
 
     def _malformed(self, why: str) -> DataError:
         near = self._text[max(0, self._at - _AROUND) : self._at + _AROUND].rstrip(_END)
+        if near.endswith(_UNREADABLE):
+            near, why = near.rstrip(_UNREADABLE), f"{why}, or bytes that are no text"
         return DataError(f"JSON is malformed: {why} at character {self._at}, near {near!r}")
 
     def _value(self) -> tuple[Any, bool]:
@@ -189,6 +194,8 @@ class _Parser:
         name = self._string()
         if len(name) > _NAME_MAX:
             raise self._malformed(f"the name of a member has more than {_NAME_MAX} characters")
+        if _SURROGATE.search(name):
+            raise self._malformed("half of a surrogate pair stands in the name of a member")
         if self._next() != ":":
             raise self._malformed("a colon is missing")
         self._at += 1

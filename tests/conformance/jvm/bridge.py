@@ -202,7 +202,9 @@ _INTEGERS: Final = {
 
 def _from_primitive(value: Any) -> Any:
     if isinstance(value, jpype.JString):
-        return str(value)
+        # Half of a surrogate pair passes as a character, not as a text.
+        units = b"".join(ord(one).to_bytes(2, "big") for one in value.toCharArray())
+        return units.decode("utf-16-be", "surrogatepass")
     if isinstance(value, jpype.JArray):
         return bytes(value)
     if isinstance(value, jpype.JClass("java.lang.Boolean") | bool):

@@ -21,6 +21,7 @@ from tests.unit.converters.records import (
     bare_values,
     columns,
     comparable,
+    filled,
     json_converter,
     schemas,
     string_converter,
@@ -101,32 +102,33 @@ def test_json_with_schema_is_read_alike(
     options |= _ON
     ours = json_converter(**options)
     data = _ours(lambda: ours.from_connect_data("t", *pair))
-    assume(data is not JavaRefusedError)
+    # Java reads infinity, which it writes as a text, as 0.0.
+    assume(data is not JavaRefusedError and b'Infinity"' not in data)
     theirs = bridge.configured(JSON, converter_type="value", **options)
     java_schema, expected = bridge.read(theirs, data)
     schema, value = ours.to_connect_data("t", data)
     assert _wire(value) == _wire(expected)
-    assert bool(java_schema.equals(bridge.schema(schema))) or _has_blob_default(schema)
+    assert bool(java_schema.equals(bridge.schema(schema))) or _has_odd_default(schema)
 
 
 def _wire(value: Any) -> Any:
-    return comparable(_in_milliseconds(value))
+    return comparable(_as_java_holds(value))
 
 
-def _in_milliseconds(value: Any) -> Any:
-    """Return a value whose moments are what Java holds."""
+def _as_java_holds(value: Any) -> Any:
+    """Return a value whose moments are milliseconds, and whose zeros have lost their sign."""
     if isinstance(value, dict):
-        return {_in_milliseconds(key): _in_milliseconds(one) for key, one in value.items()}
+        return {_as_java_holds(key): _as_java_holds(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_in_milliseconds(one) for one in value]
+        return [_as_java_holds(one) for one in value]
     if hasattr(value, "ms") or hasattr(value, "isoformat"):
         return ("ms", milliseconds(value))
-    return value
+    return 0.0 if type(value) is float and value == 0.0 else value
 
 
-def _has_blob_default(schema: Schema | None) -> bool:
-    """Whether bytes stand in a default; Java compares such schemas by the arrays' identity."""
-    return schema is not None and re.search(r"default=\S*.*b['\"]", repr(schema)) is not None
+def _has_odd_default(schema: Schema | None) -> bool:
+    """Whether a default has bytes, which Java compares by identity, or a zero with a sign."""
+    return schema is not None and re.search(r"default=.*(b['\"]|-0\.0)", repr(schema)) is not None
 
 
 @_relaxed
@@ -135,6 +137,7 @@ def test_json_without_schema_is_read_alike(bridge: Bridge, value: Any) -> None:
     ours = json_converter(schemas_enable="false")
     theirs = bridge.configured(JSON, converter_type="value", schemas_enable="false")
     data = ours.from_connect_data("t", None, value)
+    assume(data is None or b'Infinity"' not in data)
     assert _wire(ours.to_connect_data("t", data)[1]) == _wire(bridge.read(theirs, data)[1])
 
 
@@ -305,7 +308,7 @@ def test_headers_are_written_alike(
 ) -> None:
     schema, value = pair
     assume(value is not None)
-    assume(not _holds_moment_before_1970(value))
+    assume(not _holds_moment_before_1970(filled(schema, value)))
     ours = SimpleHeaderConverter(SimpleHeaderConverter.config_spec().parse({}))
     found = ours.from_connect_header("t", "h", schema, value)
     convert = jvm.java_class("org.apache.kafka.connect.data.Values").convertToString

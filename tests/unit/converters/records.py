@@ -26,7 +26,7 @@ from penstock_converters import JsonConverter, StringConverter
 DAY_MS: Final = 86_400_000
 
 # What Java writes escaped, what msgspec writes in another way, and what is neither.
-texts = st.text(st.sampled_from("ab01 ,:{}[]\"\\/\b\f\n\r\t\x00\x0b\x1f\x7fé€\u2028😀𝄞"), max_size=6)
+texts = st.text(st.sampled_from('ab01 ,:{}[]"\\/\b\f\n\r\t\x00\x0b\x1f\x7fé€\u2028😀𝄞'), max_size=6)
 names = st.text(st.sampled_from('abcxyz_ ."\\é😀'), min_size=1, max_size=4)
 
 
@@ -85,11 +85,17 @@ def solid_values(schema: Schema) -> st.SearchStrategy[Any]:
         return st.fixed_dictionaries(members)
     element = schema.value_schema
     if schema.type is Type.ARRAY and element is not None:
-        return st.lists(values(element), max_size=3)
+        return st.lists(_elements(element), max_size=3)
     key = schema.key_schema
     if schema.type is Type.MAP and element is not None and key is not None:
-        return st.dictionaries(solid_values(key), values(element), max_size=3)
+        return st.dictionaries(solid_values(key), _elements(element), max_size=3)
     return _PRIMITIVE_VALUES[schema.type]
+
+
+def _elements(schema: Schema) -> st.SearchStrategy[Any]:
+    """Give values of elements, for which Java takes no default."""
+    solid = solid_values(schema)
+    return st.none() | solid if schema.optional else solid
 
 
 def values(schema: Schema) -> st.SearchStrategy[Any]:
@@ -182,4 +188,3 @@ def comparable(value: Any) -> Any:
     if isinstance(value, bytearray | memoryview):
         return repr(bytes(value))
     return f"{type(value).__name__} {value!r}"
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ __all__ = ["connect_standalone", "main"]
 EXIT_USAGE: Final = 1
 EXIT_ERROR: Final = 2
 EXIT_STARTUP: Final = 3
+EXIT_INTERRUPTED: Final = 130
 DEBUG_VARIABLE: Final = "PENSTOCK_DEBUG"
 
 _COMMANDS: Final = {
@@ -52,8 +54,13 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="penstock")
-def _penstock() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def _penstock(ctx: click.Context, debug: bool) -> None:
     """Kafka Connect for Python."""
+    if debug:
+        # Heard where errors are told, and by the processes that are started.
+        os.environ[DEBUG_VARIABLE] = "1"
 
 
 def _run(command: click.Command, arguments: list[str], name: str) -> int:
@@ -66,12 +73,18 @@ def _run(command: click.Command, arguments: list[str], name: str) -> int:
         wrong.show()
         return EXIT_ERROR
     except (click.Abort, KeyboardInterrupt):
-        return 130
+        return EXIT_INTERRUPTED
     except PenstockError as problem:
         if os.environ.get(DEBUG_VARIABLE):
-            raise
-        click.echo(f"{name}: {problem}", err=True)
+            traceback.print_exc()
+        else:
+            click.echo(f"{name}: {problem}", err=True)
         return getattr(problem, "exit_code", EXIT_ERROR)
+    except BrokenPipeError:
+        # The reader has seen enough, as `penstock plugins | head` does. What is left must not be
+        # written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
     return code if isinstance(code, int) else 0
 
 

@@ -21,7 +21,7 @@ def show_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Non
     """Print rows: a table with a head for a person, tab-separated lines for a program."""
     if not sys.stdout.isatty():
         for row in rows:
-            click.echo("\t".join(row.get(column, "").replace("\n", " ") for column in columns))
+            click.echo("\t".join(_one_line(row.get(column, "")) for column in columns))
         return
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.table import Table  # noqa: PLC0415 - likewise
@@ -31,5 +31,10 @@ def show_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Non
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(Text(row.get(column, "")) for column in columns))
+        table.add_row(*(Text(_one_line(row.get(column, ""))) for column in columns))
     Console().print(table)
+
+
+def _one_line(text: str) -> str:
+    """Return the text without what moves a cursor: a plugin's error may hold anything."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import attrs
 import click
 
 from penstock.cli.output import show_json, show_table
-from penstock.errors import PluginError
-from penstock.runtime.plugins import KINDS, PluginInfo, PluginRegistry, registry
+from penstock.config import ConfigSpec
+from penstock.runtime.connector_keys import CommonKeys, SinkKeys, SourceKeys
+from penstock.runtime.plugins import KINDS, PluginCheck, PluginRegistry, registry
+from penstock.runtime.plugins.names import SINGULAR
 
 __all__ = ["command"]
 
 
-@attrs.frozen
-class _Row:
-    kind: str
-    name: str
-    class_name: str
-    version: str
-    distribution: str
-    error: str = ""
+COLUMNS: Final = ("kind", "name", "class_name", "version", "distribution")
 
 
-def _row(found: PluginRegistry, plugin: PluginInfo, *, check: bool) -> _Row:
-    error = ""
-    if check:
-        try:
-            found.load_plugin(found.resolve(plugin.kind, plugin.name))
-        except PluginError as problem:
-            error = str(problem)
-    return _Row(
-        plugin.kind.removesuffix("s").replace("_", " "),
-        plugin.name,
-        plugin.class_name,
-        plugin.version,
-        plugin.distribution,
-        error,
-    )
+def _rows(found: PluginRegistry, kind: str | None, *, check: bool) -> list[dict[str, str]]:
+    checked = found.check(kind) if check else [PluginCheck(one) for one in found.list(kind)]
+    rows = [
+        {
+            "kind": SINGULAR[one.plugin.kind],
+            "name": one.plugin.name,
+            "class_name": one.plugin.class_name,
+            "version": one.plugin.version,
+            "distribution": one.plugin.distribution,
+            "error": one.error,
+        }
+        for one in checked
+    ]
+    rows += [
+        {
+            "kind": "",
+            "name": "",
+            "class_name": "",
+            "version": one.version,
+            "distribution": one.distribution,
+            "error": one.error,
+        }
+        for one in found.broken
+    ]
+    return rows
 
 
 @click.group("plugins", invoke_without_command=True)
@@ -50,13 +56,11 @@ def command(ctx: click.Context, kind: str | None, as_json: bool, check: bool) ->
     """List the installed plugins; broken ones with their error."""
     if ctx.invoked_subcommand is not None:
         return
-    found = registry()
-    rows = [attrs.asdict(_row(found, plugin, check=check)) for plugin in found.list(kind)]
+    rows = _rows(registry(), kind, check=check)
     if as_json:
         show_json(rows)
         return
-    columns = ["kind", "name", "class_name", "version", "distribution"]
-    show_table(rows, [*columns, "error"] if any(row["error"] for row in rows) else columns)
+    show_table(rows, [*COLUMNS, "error"] if any(row["error"] for row in rows) else COLUMNS)
 
 
 @command.command("describe")
@@ -69,24 +73,36 @@ def describe(name: str, kind: str | None, as_json: bool) -> None:
 
     plugin = registry().find(name, kind)
     keys = describe_plugin(name, plugin.kind)
+    choices = _choices(registry().load_plugin(plugin))
     if as_json:
-        show_json({"plugin": attrs.asdict(plugin, filter=_plain), "keys": keys})
+        show_json({"plugin": attrs.asdict(plugin, filter=_is_plain), "keys": keys})
         return
     click.echo(f"{plugin.class_name} ({plugin.distribution} {plugin.version})")
     click.echo(f"names: {', '.join(plugin.aliases)}\n")
-    show_table([_key_row(key) for key in keys], ["key", "type", "default", "importance", "about"])
+    rows = [_key_row(key, choices.get(key["name"], ())) for key in keys]
+    show_table(rows, ["key", "type", "default", "importance", "choices", "about"])
 
 
-def _plain(attribute: Any, value: Any) -> bool:
-    return bool(attribute.name != "loaded")
+def _is_plain(attribute: Any, value: Any) -> bool:
+    return attribute.name not in ("loaded", "side")
 
 
-def _key_row(key: dict[str, Any]) -> dict[str, str]:
+def _choices(cls: type[Any]) -> dict[str, Sequence[str]]:
+    """Return the texts that each key allows, of the plugin's keys and of every connector's."""
+    specs: list[ConfigSpec[Any]] = [
+        cls.config_spec(),
+        *(ConfigSpec.of(keys) for keys in (CommonKeys, SourceKeys, SinkKeys)),
+    ]
+    return {spec.name: spec.choices for keys in reversed(specs) for spec in keys.keys}
+
+
+def _key_row(key: dict[str, Any], choices: Sequence[str]) -> dict[str, str]:
     default = "(required)" if key["required"] else str(key["default_value"] or "")
     return {
         "key": key["name"],
         "type": key["type"].lower(),
         "default": default,
         "importance": key["importance"].lower(),
+        "choices": "|".join(choices),
         "about": key["documentation"],
     }

@@ -56,10 +56,10 @@ def run(pipeline: Path) -> int:
 def _serve(source: str, raw: Mapping[str, str], connectors: Sequence[ConnectorFile]) -> int:
     from penstock.modes.standalone import run_standalone  # noqa: PLC0415 - after the files are read
     from penstock.runtime.logs import setup_logging  # noqa: PLC0415 - likewise
-    from penstock.runtime.settings import misspelt  # noqa: PLC0415 - likewise
+    from penstock.runtime.settings import misspelt, not_honoured  # noqa: PLC0415 - likewise
 
-    setup_logging()
-    for sentence in misspelt(raw):
+    setup_logging(raw)
+    for sentence in (*misspelt(raw), *not_honoured(raw)):
         log.warning("%s: %s", source, sentence)
     return run_standalone(raw, connectors, source=source, on_ready=_say_ready)
 

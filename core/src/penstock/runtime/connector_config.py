@@ -6,15 +6,15 @@ transforms and predicates; the plugins' own keys are theirs to parse.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from penstock.api import Side
-from penstock.config import ConfigSpec
+from penstock.config import ConfigSpec, ConfigValue
 from penstock.errors import ConfigError, Problem
+from penstock.runtime.connector_checks import cross_problems, override_problems
 from penstock.runtime.connector_keys import (
     CommonKeys,
     PredicateKeys,
@@ -23,19 +23,23 @@ from penstock.runtime.connector_keys import (
     TransformKeys,
 )
 from penstock.runtime.pipeline.policy import ErrorPolicy
+from penstock.runtime.plugins.names import side_of
 
 __all__ = [
     "ConnectorPlan",
     "ConverterPlan",
+    "DeadLetterPlan",
     "PredicatePlan",
     "TransformPlan",
-    "cross_problems",
     "plan",
+    "prefixed",
     "under",
 ]
 
-CONVERTERS = ("key", "value", "header")
-SIMPLE_HEADER = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
+CONVERTERS: Final = ("key", "value", "header")
+SIMPLE_HEADER: Final = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
+# Anything else is an error of a sided transform's validation, or another transform's own key.
+_TARGETS: Final = {side.value: side for side in Side}
 
 
 @attrs.frozen
@@ -68,8 +72,21 @@ class TransformPlan:
 
 
 @attrs.frozen
+class DeadLetterPlan:
+    """The topic that takes a sink's failed records, and how it is made and filled."""
+
+    topic: str
+    replication_factor: int
+    context_headers: bool
+
+
+@attrs.frozen
 class ConnectorPlan:
-    """What to build for a connector's tasks."""
+    """What to build for a connector's tasks.
+
+    ``log_errors`` logs each failed record, ``log_messages`` with the record itself;
+    ``dead_letters`` is None when failed records are not kept.
+    """
 
     name: str
     type: str
@@ -80,6 +97,8 @@ class ConnectorPlan:
     log_errors: bool
     topics: Sequence[str]
     topics_regex: str
+    log_messages: bool = False
+    dead_letters: DeadLetterPlan | None = None
 
 
 def under(raw: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -87,30 +106,29 @@ def under(raw: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {name[len(prefix) :]: value for name, value in raw.items() if name.startswith(prefix)}
 
 
-def plan(raw: Mapping[str, str], worker: Mapping[str, str]) -> ConnectorPlan:
+def plan(
+    raw: Mapping[str, str], worker: Mapping[str, str], *, is_sink: bool | None = None
+) -> ConnectorPlan:
     """Return the plan of a connector's configuration, with the worker's converters as defaults.
+
+    Args:
+        raw: the connector's configuration, references replaced.
+        worker: the worker's properties.
+        is_sink: which way the connector copies. None when that is not known: then the keys of
+            both ways must be right, also those that one way's connectors may use as they like.
 
     Raises:
         ConfigError: with every problem found.
     """
     who = f"connector '{raw.get('name', '')}'"
-    specs: list[ConfigSpec[Any]] = [
-        ConfigSpec.of(keys) for keys in (CommonKeys, SinkKeys, SourceKeys)
-    ]
-    problems = [
-        Problem(value.name, text)
-        for spec in specs
-        for value in spec.check(raw)
-        for text in value.errors
-    ]
-    problems.extend(cross_problems(raw))
+    problems = _problems(raw, worker, is_sink)
     if problems:
         raise ConfigError(problems, who=who)
-    common: CommonKeys = specs[0].parse(raw)
-    sink: SinkKeys = specs[1].parse(raw)
+    common = ConfigSpec.of(CommonKeys).parse(raw)
+    sink = ConfigSpec.of(SinkKeys).parse({} if is_sink is False else raw)
     return ConnectorPlan(
         name=common.name,
-        type=common.connector_class,
+        type=common.connector_class.strip(),
         tasks_max=common.tasks_max,
         converters={side: _converter(side, raw, worker) for side in CONVERTERS},
         transforms=_transforms(common, raw),
@@ -120,20 +138,91 @@ def plan(raw: Mapping[str, str], worker: Mapping[str, str]) -> ConnectorPlan:
             retry_delay_max_ms=common.errors_retry_delay_max_ms,
         ),
         log_errors=common.errors_log_enable,
+        log_messages=common.errors_log_include_messages,
         topics=sink.topics,
         topics_regex=sink.topics_regex,
+        dead_letters=_dead_letters(sink),
+    )
+
+
+def _problems(
+    raw: Mapping[str, str], worker: Mapping[str, str], is_sink: bool | None
+) -> list[Problem]:
+    """Return everything that is wrong, each thing once, in the order of the keys' definition."""
+    checked = ConfigSpec.of(CommonKeys).check(raw)
+    aliases = {value.name: value.parsed or [] for value in checked}
+    if is_sink is not False:
+        checked += ConfigSpec.of(SinkKeys).check(raw)
+    if is_sink is not True:
+        checked += ConfigSpec.of(SourceKeys).check(raw)
+    for kind, keys in (("transforms", TransformKeys), ("predicates", PredicateKeys)):
+        for alias in aliases[kind]:
+            prefix = f"{kind}.{alias}."
+            checked += prefixed(ConfigSpec.of(keys).check(under(raw, prefix)), prefix)
+    found = [Problem(value.name, text) for value in checked for text in value.errors]
+    found += cross_problems(raw, is_sink=is_sink)
+    found += override_problems(raw, worker)
+    found += [
+        Problem(key, f"{key}: neither the connector nor the worker names one; set {key}")
+        for key in ("key.converter", "value.converter")
+        if not _names(raw, key) and not _names(worker, key)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _names(raw: Mapping[str, str], key: str) -> bool:
+    return bool(raw.get(key, "").strip())
+
+
+def prefixed(
+    values: Sequence[ConfigValue], prefix: str, group: str | None = None
+) -> list[ConfigValue]:
+    """Return checked keys of a part under the names that the user wrote (source: embed).
+
+    Args:
+        values: the part's keys, without the prefix.
+        prefix: such as ``transforms.x.``.
+        group: replaces the keys' own group.
+    """
+    moved = []
+    for value in values:
+        name = f"{prefix}{value.name}"
+        spec = attrs.evolve(
+            value.spec,
+            name=name,
+            display_name=value.spec.display_name or value.name,
+            group=group if group is not None else value.spec.group,
+            dependents=tuple(f"{prefix}{one}" for one in value.spec.dependents),
+        )
+        errors = [_renamed(error, value.name, name) for error in value.errors]
+        moved.append(attrs.evolve(value, spec=spec, errors=errors))
+    return moved
+
+
+def _renamed(error: str, key: str, name: str) -> str:
+    for form in (f"for configuration {key}:", f'configuration "{key}"', f"{key}:"):
+        if form in error:
+            return error.replace(form, form.replace(key, name), 1)
+    return error
+
+
+def _dead_letters(sink: SinkKeys) -> DeadLetterPlan | None:
+    topic = sink.errors_deadletterqueue_topic_name.strip()
+    if not topic:
+        return None
+    return DeadLetterPlan(
+        topic=topic,
+        replication_factor=sink.errors_deadletterqueue_topic_replication_factor,
+        context_headers=sink.errors_deadletterqueue_context_headers_enable,
     )
 
 
 def _converter(side: str, raw: Mapping[str, str], worker: Mapping[str, str]) -> ConverterPlan:
     """The connector's converter with the connector's keys, or the worker's with the worker's."""
     name = f"{side}.converter"
-    chosen = raw if raw.get(name) else worker
+    chosen = raw if _names(raw, name) else worker
     default = SIMPLE_HEADER if side == "header" else ""
-    kind = chosen.get(name, default).strip()
-    if not kind:
-        text = f"{name}: neither the connector nor the worker names one; set {name}"
-        raise ConfigError(Problem(name, text))
+    kind = chosen.get(name, "").strip() or default
     return ConverterPlan(kind, under(chosen, f"{name}."))
 
 
@@ -144,17 +233,10 @@ def _transforms(common: CommonKeys, raw: Mapping[str, str]) -> list[TransformPla
         own = under(raw, f"transforms.{alias}.")
         keys = ConfigSpec.of(TransformKeys).parse(own)
         rest = {k: v for k, v in own.items() if k not in ConfigSpec.of(TransformKeys).by_name}
-        side = _side(keys)
         predicate = predicates.get(keys.predicate)
+        side = side_of(keys.type) or _TARGETS.get(own.get("target", "").strip())
         found.append(TransformPlan(alias, keys.type, side, rest, predicate, keys.negate))
     return found
-
-
-def _side(keys: TransformKeys) -> Side | None:
-    for suffix, side in (("$Key", Side.KEY), ("$Value", Side.VALUE)):
-        if keys.type.endswith(suffix):
-            return side
-    return None if keys.target is None else Side(keys.target)
 
 
 def _predicate(alias: str, raw: Mapping[str, str]) -> PredicatePlan:
@@ -162,78 +244,3 @@ def _predicate(alias: str, raw: Mapping[str, str]) -> PredicatePlan:
     keys = ConfigSpec.of(PredicateKeys).parse(own)
     rest = {k: v for k, v in own.items() if k not in ConfigSpec.of(PredicateKeys).by_name}
     return PredicatePlan(alias, keys.type, rest)
-
-
-def cross_problems(raw: Mapping[str, str | None]) -> list[Problem]:
-    """Return what is wrong with keys taken together: aliases, predicates, topics, dead letters."""
-    problems = []
-    for key in ("transforms", "predicates"):
-        aliases = [alias.strip() for alias in (raw.get(key) or "").split(",") if alias.strip()]
-        twice = sorted({alias for alias in aliases if aliases.count(alias) > 1})
-        if twice:
-            problems.append(
-                Problem(
-                    key,
-                    f"Invalid value {raw[key]} for configuration {key}: duplicate alias "
-                    f"{', '.join(twice)}",
-                )
-            )
-        if key == "transforms":
-            problems.extend(_transform_problems(raw, list(dict.fromkeys(aliases))))
-    return problems + _topic_problems(raw)
-
-
-def _transform_problems(raw: Mapping[str, str | None], aliases: Sequence[str]) -> list[Problem]:
-    declared = {alias.strip() for alias in (raw.get("predicates") or "").split(",")}
-    problems = []
-    for alias in aliases:
-        prefix = f"transforms.{alias}."
-        predicate = (raw.get(f"{prefix}predicate") or "").strip()
-        if predicate and predicate not in declared:
-            key = f"{prefix}predicate"
-            text = (
-                f"Invalid value {predicate} for configuration {key}: no predicate of that alias "
-                f"is declared; add it to 'predicates' and give predicates.{predicate}.type"
-            )
-            problems.append(Problem(key, text))
-        if f"{prefix}negate" in raw and not predicate:
-            key = f"{prefix}negate"
-            text = (
-                f"Invalid value {raw[key]} for configuration {key}: negate needs a predicate; "
-                f"set {prefix}predicate or remove it"
-            )
-            problems.append(Problem(key, text))
-    return problems
-
-
-def _topic_problems(raw: Mapping[str, str | None]) -> list[Problem]:
-    """Only of keys that are there: that a sink needs topics at all is the sink's check."""
-    topics = [topic.strip() for topic in (raw.get("topics") or "").split(",") if topic.strip()]
-    pattern = (raw.get("topics.regex") or "").strip()
-    problems = []
-    if topics and pattern:
-        text = "Must configure only one of topics or topics.regex; remove the other"
-        problems.append(Problem("topics", text))
-    dead = (raw.get("errors.deadletterqueue.topic.name") or "").strip()
-    if dead and (dead in topics or (pattern and _matches(pattern, dead))):
-        key = "errors.deadletterqueue.topic.name"
-        text = (
-            f"Invalid value {dead} for configuration {key}: the connector reads this topic, so "
-            "its dead letters would come back; choose another topic"
-        )
-        problems.append(Problem(key, text))
-    return problems
-
-
-def _matches(pattern: str, topic: str) -> bool:
-    try:
-        return re.fullmatch(pattern, topic) is not None
-    except re.error:
-        return False
-
-
-def missing_topics(raw: Mapping[str, str | None]) -> list[Problem]:
-    """Return the problem of a sink that names no topics at all."""
-    if (raw.get("topics") or "").strip() or (raw.get("topics.regex") or "").strip():
-        return []
-    return [Problem("topics", "Must configure one of topics or topics.regex; set topics")]

@@ -7,11 +7,12 @@ SourceConnectorConfig, SinkConnectorConfig). Pure.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from penstock.config import ClassName, Long, Short, config, key
 
-__all__ = ["CommonKeys", "PredicateKeys", "SinkKeys", "SourceKeys", "TransformKeys"]
+__all__ = ["CommonKeys", "PredicateKeys", "SidedKeys", "SinkKeys", "SourceKeys", "TransformKeys"]
 
 COMMON = "Common"
 TRANSFORMS = "Transforms"
@@ -22,7 +23,7 @@ ERRORS = "Error Handling"
 def _no_control_chars(name: str, value: Any) -> str | None:
     if not value:
         return "String may not be empty"
-    bad = [f"0x{ord(c):02x}" for c in value if ord(c) < 0x20 or ord(c) == 0x7F]  # noqa: PLR2004
+    bad = [f"0x{ord(c):02x}" for c in value if unicodedata.category(c) == "Cc"]
     return f"String may not contain control characters, has {', '.join(bad)}" if bad else None
 
 
@@ -51,7 +52,8 @@ class CommonKeys:
         display_name="Connector name",
         validator=_no_control_chars,
     )
-    connector_class: ClassName = key(
+    connector_class: str = key(
+        non_empty=True,
         doc="The connector: its short name or class name.",
         importance="high",
         group=COMMON,
@@ -325,13 +327,6 @@ class TransformKeys:
     type: ClassName = key(
         doc="The transform: its short name or class name.", importance="high", order=0, width="long"
     )
-    target: str | None = key(
-        default=None,
-        choices=("key", "value"),
-        doc="The side that a transform without $Key or $Value in its type works on.",
-        importance="low",
-        order=3,
-    )
     predicate: str = key(
         default="", doc="Alias of the predicate that chooses the records.", order=1
     )
@@ -339,7 +334,23 @@ class TransformKeys:
         default=False, doc="Choose the records that the predicate does not.", order=2
     )
     plugin_version: str | None = key(
-        default=None, doc="The version of the transform's plugin.", importance="high", order=4
+        default=None, doc="The version of the transform's plugin.", importance="high", order=3
+    )
+
+
+@config
+class SidedKeys:
+    """Keys of a sided transform whose type does not say the side.
+
+    Not of every transform: one that has no sides may have a key of this name for itself.
+    """
+
+    target: str = key(
+        default="value",
+        choices=("key", "value"),
+        doc="The side of the record that the transform works on.",
+        importance="low",
+        order=4,
     )
 
 

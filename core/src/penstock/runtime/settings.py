@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 
 from penstock.config import ClassName, ConfigSpec, Long, config, key
-from penstock.errors import did_you_mean
+from penstock.errors import ConfigError, Problem, did_you_mean
+from penstock.runtime.connector_checks import POLICY_NAMES, policy_name
 
-__all__ = ["StandaloneSettings", "misspelt"]
+__all__ = ["StandaloneSettings", "misspelt", "not_honoured"]
 
 PREFIXES: Final = (
     "producer.",
@@ -22,11 +25,83 @@ PREFIXES: Final = (
     "listeners.https.",
     "ssl.",
     "sasl.",
-    "metrics.",
+    "metric",
     "offset.storage.",
     "config.storage.",
     "status.storage.",
+    "socket.connection.",
+    "reconnect.",
+    "retry.backoff.",
+    "inter.worker.",
+    "topic.tracking.",
+    "topic.creation.",
+    "librdkafka.",
 )
+_KNOWN: Final = frozenset(
+    {
+        "access.control.allow.methods",
+        "access.control.allow.origin",
+        "admin.listeners",
+        "bootstrap.resolve.timeout.ms",
+        "client.dns.lookup",
+        "client.id",
+        "connect.protocol",
+        "connections.max.idle.ms",
+        "exactly.once.source.support",
+        "group.id",
+        "heartbeat.interval.ms",
+        "receive.buffer.bytes",
+        "rebalance.timeout.ms",
+        "request.timeout.ms",
+        "response.http.headers.config",
+        "rest.advertised.listener",
+        "rest.extension.classes",
+        "rest.host.name",
+        "rest.port",
+        "scheduled.rebalance.max.delay.ms",
+        "security.protocol",
+        "send.buffer.bytes",
+        "session.timeout.ms",
+        "worker.sync.timeout.ms",
+        "worker.unsync.backoff.ms",
+    }
+)
+"""Keys of the original's that are neither ours nor misspelt."""
+_NOT_HONOURED: Final[Mapping[str, str]] = {
+    "access.control.allow.origin": "browsers of other origins are not let in",
+    "access.control.allow.methods": "browsers of other origins are not let in",
+    "response.http.headers.config": "answers carry no headers of yours",
+    "admin.listeners": "the admin endpoints answer at 'listeners'",
+    "rest.extension.classes": "no extension is loaded, so none protects the REST API",
+    "rest.advertised.listener": "the first listener is advertised",
+    "exactly.once.source.support": "a standalone worker delivers at least once",
+}
+"""Keys of the original's whose absence somebody would notice too late, and what happens instead."""
+_SERVER: Final = re.compile(r"([A-Z_]+://)?(\[[0-9a-fA-F:%.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
+_EMBEDDED: Final = "embedded:"
+_PORT_MAX: Final = 65_535
+_SIMILAR_MIN: Final = 0.85
+
+
+def _servers(name: str, value: Any) -> str | None:
+    if any(one.startswith(_EMBEDDED) for one in value):
+        if len(value) > 1:
+            return "the embedded log stands alone; its path may have no comma"
+        return None if value[0] != _EMBEDDED else "embedded: needs a path, as embedded:./log.db"
+    for one in value:
+        found = _SERVER.fullmatch(one)
+        if found is None or not 0 < int(found[3]) <= _PORT_MAX:
+            return f"'{one}' is not host:port"
+    return None
+
+
+def _port(name: str, value: Any) -> str | None:
+    return None if 0 < value <= _PORT_MAX else f"Value must be from 1 to {_PORT_MAX}"
+
+
+def _policy(name: str, value: Any) -> str | None:
+    known = policy_name(value) in POLICY_NAMES
+    return None if known else f"String must be one of: {', '.join(POLICY_NAMES)}"
 
 
 @config
@@ -36,12 +111,18 @@ class StandaloneSettings:
     bootstrap_servers: list[str] = key(
         non_empty=True,
         importance="high",
+        validator=_servers,
         doc="host:port of Kafka brokers, or embedded:PATH for the embedded log.",
     )
-    key_converter: ClassName = key(importance="high", doc="Converter of keys, by default.")
-    value_converter: ClassName = key(importance="high", doc="Converter of values, by default.")
+    key_converter: ClassName = key(
+        non_empty=True, importance="high", doc="Converter of keys, by default."
+    )
+    value_converter: ClassName = key(
+        non_empty=True, importance="high", doc="Converter of values, by default."
+    )
     header_converter: ClassName = key(
         default="org.apache.kafka.connect.storage.SimpleHeaderConverter",
+        non_empty=True,
         importance="low",
         doc="Converter of headers, by default.",
     )
@@ -77,7 +158,10 @@ class StandaloneSettings:
         default=None, importance="low", doc="The host that status bodies show for this worker."
     )
     rest_advertised_port: int | None = key(
-        default=None, importance="low", doc="The port that status bodies show for this worker."
+        default=None,
+        validator=_port,
+        importance="low",
+        doc="The port that status bodies show for this worker.",
     )
     plugin_path: list[str] = key(
         default=[],
@@ -92,26 +176,81 @@ class StandaloneSettings:
     )
     connector_client_config_override_policy: str = key(
         default="All",
+        validator=_policy,
+        doc="Which client properties a connector may override: All, None, Principal or Allowlist.",
+    )
+    connector_client_config_override_allowlist: list[str] = key(
+        default=[], doc="The client properties that the policy Allowlist lets a connector override."
+    )
+    log_level: str = key(
+        default="INFO",
+        choices=("TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL"),
+        any_case=True,
         importance="low",
-        doc="Which client properties a connector may override; All is what there is so far.",
+        doc="The least severe lines that are logged. PENSTOCK_LOG_LEVEL goes before it.",
+    )
+    log_format: Literal["auto", "plain", "json"] = key(
+        default="auto",
+        importance="low",
+        doc="json: an object a line. auto: colours on a terminal. PENSTOCK_LOG goes before it.",
     )
 
     @classmethod
     def parse(cls, raw: Mapping[str, str], *, who: str = "worker properties") -> Self:
         """Return the settings; raises ConfigError with every problem."""
         spec: ConfigSpec[Any] = ConfigSpec.of(cls)
+        problems = [
+            Problem(value.name, f"{text}{_written_as(value.name, raw)}")
+            for value in spec.check(raw)
+            for text in value.errors
+        ]
+        problems += _provider_problems(raw)
+        if problems:
+            raise ConfigError(problems, who=who)
         parsed: Self = spec.parse(raw, who=who)
         return parsed
 
 
+def _written_as(name: str, raw: Mapping[str, str]) -> str:
+    """Return the key of ``raw`` that may be meant by a required one that is missing."""
+    if name in raw:
+        return ""
+    ours = ConfigSpec.of(StandaloneSettings).by_name
+    others = [one for one in raw if one not in ours and not one.startswith(f"{name}.")]
+    near = difflib.get_close_matches(name, others, n=2, cutoff=_SIMILAR_MIN)
+    return f" Is it meant by {' or '.join(repr(one) for one in near)}?" if near else ""
+
+
+def _provider_problems(raw: Mapping[str, str]) -> list[Problem]:
+    names = [name.strip() for name in raw.get("config.providers", "").split(",") if name.strip()]
+    wanted = [f"config.providers.{name}.class" for name in names]
+    return [
+        Problem(one, f'Missing required configuration "{one}" which has no default value.')
+        for one in wanted
+        if not raw.get(one, "").strip()
+    ]
+
+
+def _is_known(name: str) -> bool:
+    ours = ConfigSpec.of(StandaloneSettings).by_name
+    return name in ours or name in _KNOWN or name.startswith(PREFIXES)
+
+
 def misspelt(raw: Mapping[str, str]) -> list[str]:
     """Return a sentence for each unknown key that looks like a known one."""
-    known = list(ConfigSpec.of(StandaloneSettings).by_name)
+    known = [*ConfigSpec.of(StandaloneSettings).by_name, *_KNOWN]
     found = []
     for name in raw:
-        if name in known or name.startswith(PREFIXES):
-            continue
-        near = did_you_mean(name, known)
+        near = "" if _is_known(name) else did_you_mean(name, known)
         if near:
             found.append(f"unknown property '{name}'{near}; it is ignored")
     return found
+
+
+def not_honoured(raw: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each property that the original obeys and we do not yet."""
+    return [
+        f"property '{name}' is not supported and is ignored: {instead}"
+        for name, instead in _NOT_HONOURED.items()
+        if raw.get(name, "").strip()
+    ]

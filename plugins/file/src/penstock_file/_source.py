@@ -1,32 +1,19 @@
-"""FileStreamSource: the lines of a file as records (source: FileStreamSourceConnector, -Task)."""
+"""FileStreamSource: the lines of a file as records (source: FileStreamSourceConnector)."""
 
 from __future__ import annotations
 
-import glob
-import logging
-import os
-import select
-import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-from penstock.api import SourceConnector, SourceTask
-from penstock.config import config, key
-from penstock.data import Batch, PollTime, Repeat, Schema, Text
-from penstock.errors import ConnectError
-from penstock_file._lines import LINE_BYTES_MAX, Lines, LineSplitter
-from penstock_file._tail import BLOCK_BYTES, Tail
+from penstock.api import SourceConnector
+from penstock.config import ConfigValue, config, key
+from penstock.errors import ConfigError, ConnectError
+from penstock_file._lines import LINE_BYTES_MAX
 
-__all__ = ["FileStreamSourceConfig", "FileStreamSourceConnector", "FileStreamSourceTask"]
+__all__ = ["FileStreamSourceConfig", "FileStreamSourceConnector"]
 
-log = logging.getLogger(__name__)
-
-WAIT_FIRST_S: Final = 0.02
-WAIT_MAX_S: Final = 1.0
-GLOB_INTERVAL_S: Final = 1.0
-FILES_MAX: Final = 1000
-"""Files of one pattern that are followed at once; each keeps a descriptor open."""
+_LONG_MAX: Final = (1 << 63) - 1
+_BOTH: Final = "file.glob: set either 'file' or 'file.glob', not both"
 
 
 @config
@@ -36,33 +23,50 @@ class FileStreamSourceConfig:
     file: str | None = key(
         default=None,
         importance="high",
-        doc="The file to read and follow; left out or empty, standard input.",
+        doc="The file to read and follow. Left out or empty, standard input is read.",
     )
     topic: str = key(importance="high", non_empty=True, doc="The topic to write to.")
-    batch_size: int = key(default=2000, min=1, importance="low", doc="The most lines of one poll.")
+    batch_size: int = key(
+        default=2000, min=1, importance="low", doc="The most records that one poll returns."
+    )
     file_glob: str | None = key(
         default=None,
         importance="low",
-        doc="A pattern of files to read and follow, each from its own place, instead of 'file'.",
+        doc="A pattern, such as /logs/**/*.log, of files to read and follow instead of 'file', "
+        "each from its own place; new ones are found as they appear. It should not match the "
+        "names that files are rotated to.",
     )
     file_compression: str = key(
         default="none",
         choices=("none", "gzip", "auto"),
         importance="low",
-        doc="gzip: the files are gzip. auto: those whose name ends with .gz are.",
+        doc="gzip: the files are gzip. auto: those whose name ends with .gz are. Positions then "
+        "count the bytes of the content.",
     )
     file_line_bytes_max: int = key(
-        default=LINE_BYTES_MAX, min=1, importance="low", doc="The longest line, in bytes."
+        default=LINE_BYTES_MAX,
+        min=1,
+        importance="low",
+        doc="The longest line in bytes; the task fails at a longer one.",
     )
 
 
 class FileStreamSourceConnector(SourceConnector[FileStreamSourceConfig]):
     """Reads lines of a file, or of all files of a pattern, and follows them as they grow."""
 
+    @classmethod
+    def validate(cls, raw: Mapping[str, str | None]) -> list[ConfigValue]:
+        """Check the keys, and that only one of file and file.glob is set."""
+        values = super().validate(raw)
+        by_name = {value.name: value for value in values}
+        if by_name["file"].parsed and by_name["file.glob"].parsed:
+            by_name["file.glob"].errors.append(_BOTH)
+        return values
+
     def start(self) -> None:
-        """Warn of two keys that exclude each other."""
+        """Refuse two keys that exclude each other."""
         if self.config.file and self.config.file_glob:
-            log.warning("both file and file.glob are set: file.glob is used")
+            raise ConfigError(_BOTH)
 
     def task_configs(self, max_tasks: int) -> Sequence[Mapping[str, str]]:
         """One task, whatever ``tasks.max`` says: one reader keeps the order."""
@@ -75,133 +79,46 @@ class FileStreamSourceConnector(SourceConnector[FileStreamSourceConfig]):
     def alter_offsets(
         self, offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]]
     ) -> bool:
-        """Accept ``{"filename": F}`` with ``{"position": N}`` or None."""
+        """Accept ``{"filename": F}`` with ``{"position": N}``; None with anything, to clean up."""
         if not self.config.file and not self.config.file_glob:
             raise ConnectError(
-                "The 'file' configuration is not set: standard input has no offsets to alter"
+                "Offsets cannot be modified if the 'file' configuration is unspecified. This is "
+                "because stdin is used for input and offsets are not tracked."
             )
         for partition, offset in offsets:
-            if set(partition) != {"filename"}:
-                raise ConnectError(
-                    f"Partition objects must hold the key 'filename', got {partition}"
-                )
-            if offset is None:
-                continue
-            position = offset.get("position")
-            if not isinstance(position, int) or isinstance(position, bool) or position < 0:
-                raise ConnectError(
-                    f"The value of the 'position' key must be a whole number of at least 0, "
-                    f"got {position!r}"
-                )
+            if offset is not None:
+                _check_offset(offset)
+                _check_partition(partition)
         return True
 
 
-class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
-    """Reads the lines. Owner: the task's thread."""
-
-    def start(self) -> None:
-        """Find the stored places; opens nothing yet, a missing file is waited for."""
-        self._tails: dict[str, Tail] = {}
-        self._ready: list[tuple[str | None, Lines, int]] = []
-        self._wait_s = WAIT_FIRST_S
-        self._glob_at_s = 0.0
-        self._stdin = LineSplitter(0, line_bytes_max=self.config.file_line_bytes_max)
-        if self.config.file and not self.config.file_glob:
-            self._add([self.config.file])
-
-    def _add(self, paths: Sequence[str]) -> None:
-        stored = self.context.offsets([{"filename": path} for path in paths])
-        for path, offset in zip(paths, stored, strict=True):
-            compression = self.config.file_compression
-            gzip = compression == "gzip" or (compression == "auto" and path.endswith(".gz"))
-            self._tails[path] = Tail(
-                path,
-                _position(path, offset),
-                gzip=gzip,
-                line_bytes_max=self.config.file_line_bytes_max,
-            )
-
-    def _look_for_files(self) -> None:
-        if self.config.file_glob is None or time.monotonic() < self._glob_at_s:
-            return
-        self._glob_at_s = time.monotonic() + GLOB_INTERVAL_S
-        # pathlib's glob takes no absolute patterns.
-        found = sorted(glob.glob(self.config.file_glob, recursive=True))  # noqa: PTH207
-        new = [path for path in found if path not in self._tails and Path(path).is_file()]
-        if len(self._tails) + len(new) > FILES_MAX:
-            raise ConnectError(
-                f"file.glob '{self.config.file_glob}' matches more than {FILES_MAX} files; "
-                "split it over several connectors"
-            )
-        if new:
-            self._add(new)
-
-    def poll(self) -> Batch | None:
-        """Return at most ``batch.size`` lines of one file, or None after a short wait."""
-        if not self._ready and not self._read():
-            self.context.wait(self._wait_s)
-            self._wait_s = min(self._wait_s * 2, WAIT_MAX_S)
-            return None
-        self._wait_s = WAIT_FIRST_S
-        filename, lines, at = self._ready[0]
-        last = min(at + self.config.batch_size, len(lines.raw))
-        raw, positions = lines.piece(at, last)
-        if last == len(lines.raw):
-            del self._ready[0]
-        else:
-            self._ready[0] = (filename, lines, last)
-        n = len(raw)
-        return Batch.source(
-            topic=self.config.topic,
-            values=_text(raw),
-            value_schema=Schema.STRING,
-            timestamps=PollTime(time.time_ns() // 1_000_000, n),
-            source_partitions=Repeat(None if filename is None else {"filename": filename}, n),
-            source_offsets=Repeat(None, n) if filename is None else positions,
-        )
-
-    def _read(self) -> bool:
-        """Read a block of every file; return whether there are lines."""
-        if not self.config.file and self.config.file_glob is None:
-            lines = self._read_stdin()
-            if lines is not None:
-                self._ready.append((None, lines, 0))
-            return bool(self._ready)
-        self._look_for_files()
-        for path, tail in self._tails.items():
-            lines = tail.read()
-            if lines is not None and lines.raw:
-                self._ready.append((path, lines, 0))
-        return bool(self._ready)
-
-    def _read_stdin(self) -> Lines | None:
-        readable, _, _ = select.select([0], [], [], 0.1)
-        if not readable:
-            return None
-        block = os.read(0, BLOCK_BYTES)
-        return self._stdin.feed(block) if block else self._stdin.finish()
-
-    def stop(self) -> None:
-        """Close the files."""
-        for tail in self._tails.values():
-            tail.close()
-
-
-def _position(path: str, offset: Mapping[str, Any] | None) -> int:
-    if offset is None:
-        return 0
-    position = offset.get("position")
-    if not isinstance(position, int) or isinstance(position, bool) or position < 0:
+def _check_offset(offset: Mapping[str, Any]) -> None:
+    if "position" not in offset:
+        raise ConnectError("Offset objects should either be null or contain the key 'position'")
+    position = offset["position"]
+    if not isinstance(position, int) or isinstance(position, bool) or position > _LONG_MAX:
         raise ConnectError(
-            f"the stored offset of '{path}' has no usable position: {dict(offset)}; "
-            "reset the connector's offsets"
+            "The value for the 'position' key in the offset is expected to be a Long value, got "
+            f"{position!r}"
         )
-    return position
+    if position < 0:
+        raise ConnectError(
+            "The value for the 'position' key in the offset should be a non-negative value, got "
+            f"{position}"
+        )
+    _refuse_others(offset, "position", "Offset")
 
 
-def _text(raw: list[bytes]) -> Text:
-    """Return the lines as text; bytes that are no UTF-8 become U+FFFD, as Java reads them."""
-    checked = Text.checked(raw)
-    if checked is not None:
-        return checked
-    return Text([line.decode("utf-8", "replace").encode() for line in raw])
+def _check_partition(partition: Mapping[str, Any]) -> None:
+    if not partition or "filename" not in partition:
+        raise ConnectError("Partition objects should contain the key 'filename'")
+    _refuse_others(partition, "filename", "Partition")
+
+
+def _refuse_others(given: Mapping[str, Any], wanted: str, what: str) -> None:
+    others = sorted(set(given) - {wanted})
+    if others:
+        raise ConnectError(
+            f"{what} objects should contain the key '{wanted}' alone, got also "
+            + ", ".join(f"'{one}'" for one in others)
+        )

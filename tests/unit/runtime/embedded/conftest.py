@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from penstock.data import TopicPartition
-from penstock.runtime.broker import Assignment, Consumer, FetchedBatch, Producer
+from penstock.runtime.broker import Assignment, Consumer, FetchedBatch, Producer, TopicSpec
 from penstock.runtime.embedded import EmbeddedBroker
 
 
@@ -78,8 +78,6 @@ class Log:
         return consumer
 
     def create(self, name: str, partitions: int) -> None:
-        from penstock.runtime.broker import TopicSpec
-
         admin = self.broker.admin({}, client_id="a")
         assert admin.create_topics([TopicSpec(name, partitions)], 1) == [name]
         admin.close()
@@ -94,6 +92,19 @@ def log(tmp_path: Path) -> Iterator[Log]:
     made = Log(tmp_path / "log.db")
     yield made
     made.close()
+
+
+@pytest.fixture
+def make_log(tmp_path: Path) -> Iterator[Callable[[str], Log]]:
+    made: list[Log] = []
+
+    def make(options: str) -> Log:
+        made.append(Log(tmp_path / "log.db", options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

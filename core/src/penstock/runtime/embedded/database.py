@@ -8,7 +8,6 @@ import os
 import sqlite3
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -245,6 +244,6 @@ def _create(connection: sqlite3.Connection) -> None:
 def _new_cluster_id() -> str:
     """Return a random id in the form that Kafka gives its clusters: 22 letters, no dash first."""
     while True:
-        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode("ascii")
+        made = base64.urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode("ascii")
         if not made.startswith("-"):
             return made

@@ -47,18 +47,34 @@ def this_process() -> Process:
 
 def is_running(process: Process, here: Process) -> bool | None:
     """Return whether a process is there, as seen from ``here``; None when that cannot be seen."""
+    if not process.boot or not here.boot:
+        return None
     if process.boot != here.boot:
         return False
     if not process.started or process.namespace != here.namespace:
         return None
-    return _started(process.pid) == process.started
+    started = _started(process.pid)
+    if started is None and _is_hidden(process.pid):
+        return None
+    return started == process.started
 
 
 def _started(pid: int) -> int | None:
-    """Return when a process started, None when it is not there or ended."""
+    """Return when a process started, 0 when it has ended, None when that cannot be read."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[_STATE] in _ENDED else int(fields[_STARTED])
+    return 0 if fields[_STATE] in _ENDED else int(fields[_STARTED])
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is such a process after all: of another user, and not shown to this one."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

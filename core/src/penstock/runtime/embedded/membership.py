@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -169,7 +169,7 @@ class Membership:
         return Change(lost=lost)
 
     def _join(self, now_s: float, subscription: Subscription) -> str:
-        name = f"{self._client}-{secrets.token_hex(8)}"
+        name = f"{self._client}-{os.urandom(8).hex()}"
         member = Member(
             name,
             subscription,

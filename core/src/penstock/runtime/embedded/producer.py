@@ -225,9 +225,8 @@ class EmbeddedProducer:
         full = [place for place in sizes if self._grown[place] >= due]
         if full:
             with self._database.write("deleting old records", LOCK_WAIT_MIN_S) as connection:
-                for topic, part in full:
-                    trim(connection, topic, part, bytes_kept)
-            self._grown.update(dict.fromkeys(full, 0))
+                trimmed = [place for place in full if trim(connection, *place, bytes_kept)]
+            self._grown.update(dict.fromkeys(trimmed, 0))
 
     def close(self, timeout_s: float) -> None:
         """See :class:`penstock.runtime.broker.Producer`; with no time, nothing more is stored."""

@@ -162,8 +162,14 @@ class Reader:
                     *(one.place.topic, one.place.partition, one.offset, offset),
                 )
                 one.seek(offset)
-                return 0
-        one.loaded.extend((segment.base, self._unpacked(one.place, segment)) for segment in stored)
+                return self._load(one, rows_max, bytes_max)
+        for segment in stored:
+            try:
+                one.loaded.append((segment.base, self._unpacked(one.place, segment)))
+            except BrokerError:
+                if not one.loaded:
+                    raise
+                break  # what stands before the damage is handed out first
         return sum(len(segment.data) for segment in stored)
 
     def _unpacked(self, place: TopicPartition, stored: Stored) -> Segment:

@@ -12,6 +12,7 @@ from penstock.errors import BrokerError
 
 __all__ = [
     "PARTITIONS_MAX",
+    "TRIM_SEGMENTS_MAX",
     "Stored",
     "Topic",
     "all_topics",
@@ -29,6 +30,8 @@ __all__ = [
 
 PARTITIONS_MAX: Final = 1_000
 """Partitions of one topic."""
+TRIM_SEGMENTS_MAX: Final = 256
+"""Segments deleted at once: others wait meanwhile."""
 _NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
@@ -156,24 +159,27 @@ def read_segments(
     return found
 
 
-def trim(connection: sqlite3.Connection, topic: int, part: int, bytes_kept: int) -> int:
+def trim(connection: sqlite3.Connection, topic: int, part: int, bytes_kept: int) -> bool:
     """Delete the oldest segments of a partition, keeping at least ``bytes_kept`` and the last one.
 
     Returns:
-        The first offset left.
+        Whether that is all; at most ``TRIM_SEGMENTS_MAX`` are deleted in one transaction.
     """
     query = "SELECT base, size FROM segment WHERE topic = ? AND part = ? ORDER BY base DESC"
     size = 0
-    base = 0
+    first_kept = 0
     cursor = connection.execute(query, (topic, part))
     try:
-        for base, length in cursor:  # noqa: B007 - where the loop ended is what is looked for
+        for base, length in cursor:
             size += length
+            first_kept = base
             if size >= bytes_kept:
                 break
     finally:
         cursor.close()
-    connection.execute(
-        "DELETE FROM segment WHERE topic = ? AND part = ? AND base < ?", (topic, part, base)
+    deleted = connection.execute(
+        "DELETE FROM segment WHERE rowid IN (SELECT rowid FROM segment "
+        "WHERE topic = ? AND part = ? AND base < ? ORDER BY base LIMIT ?)",
+        (topic, part, first_kept, TRIM_SEGMENTS_MAX),
     )
-    return int(base)
+    return deleted.rowcount < TRIM_SEGMENTS_MAX

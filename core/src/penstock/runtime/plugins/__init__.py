@@ -1,6 +1,7 @@
 """Plugins: found in metadata without importing, loaded one at a time, told by hooks."""
 
+from penstock.runtime.plugins.info import PluginCheck, PluginInfo
 from penstock.runtime.plugins.names import KINDS
-from penstock.runtime.plugins.registry import PluginInfo, PluginRegistry, registry
+from penstock.runtime.plugins.registry import PluginRegistry, registry
 
-__all__ = ["KINDS", "PluginInfo", "PluginRegistry", "registry"]
+__all__ = ["KINDS", "PluginCheck", "PluginInfo", "PluginRegistry", "registry"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
+import inspect
 import logging
 from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint
 from typing import Any, Final
 
 import pluggy
@@ -13,12 +14,13 @@ import pluggy
 from penstock.api import PROJECT as PROJECT_NAME
 from penstock.api import ConnectorSpecs, ConverterSpecs, TaskSpecs, TransformSpecs
 from penstock.data import Record
+from penstock.errors import PluginError
+from penstock.runtime.plugins.discovery import HOOKS_GROUP, scan
 
-__all__ = ["Notifier", "plugin_manager", "registered_classes"]
+__all__ = ["Notifier", "plugin_manager", "register", "registered_classes"]
 
 log = logging.getLogger(__name__)
 
-GROUP: Final = "penstock.hooks"
 _REGISTERS: Final = ("register_connectors", "register_converters", "register_transforms")
 
 
@@ -31,14 +33,45 @@ def plugin_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(PROJECT_NAME)
     for specs in (ConnectorSpecs, TaskSpecs, ConverterSpecs, TransformSpecs):
         manager.add_hookspecs(specs)
-    for point in importlib.metadata.entry_points(group=GROUP):
+    for point in scan().points:
+        if point.group != HOOKS_GROUP:
+            continue
+        name = f"{point.distribution}:{point.name}"
         try:
-            manager.register(point.load(), name=point.name)
-            manager.check_pending()
-        except Exception as problem:  # noqa: BLE001 - somebody else's code, whatever it raises
-            log.error("hook plugin '%s' (%s) is left out: %s", point.name, point.value, problem)  # noqa: TRY400 - one line
-            manager.unregister(name=point.name)
+            _add(manager, EntryPoint(point.name, point.reference, point.group).load(), name)
+        except (Exception, SystemExit) as problem:  # noqa: BLE001 - somebody else's code
+            _log("hook plugin '%s' (%s) is left out", problem, name, point.reference)
     return manager
+
+
+def register(plugin: Any, name: str) -> None:
+    """Add a module or object with ``@hookimpl`` functions to this process.
+
+    Called by: an application that embeds Penstock, before the worker starts.
+
+    Raises:
+        PluginError: it has a hook that does not exist, or the name is taken; nothing is added.
+    """
+    try:
+        _add(plugin_manager(), plugin, name)
+    except (pluggy.PluginValidationError, ValueError) as problem:
+        raise PluginError(f"hook plugin '{name}' is refused: {problem}") from problem
+
+
+def _add(manager: pluggy.PluginManager, found: Any, name: str) -> None:
+    """Register a listener, of a class an instance; take it out again when a hook is misspelt."""
+    plugin = found() if inspect.isclass(found) else found
+    manager.register(plugin, name=name)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError:
+        manager.unregister(plugin)
+        raise
+
+
+def _log(what: str, problem: BaseException, *names: str) -> None:
+    # One line: a trace of somebody else's code, at each batch, would bury the log.
+    log.error(f"{what}: %s: %s", *names, type(problem).__name__, problem)  # noqa: G004
 
 
 def _calls(hook: str) -> Iterable[tuple[str, Any]]:
@@ -47,18 +80,34 @@ def _calls(hook: str) -> Iterable[tuple[str, Any]]:
 
 
 def registered_classes(bases: Mapping[str, type[Any]]) -> Iterable[tuple[str, str, type[Any]]]:
-    """Yield (kind, name, class) of every class that a ``register_*`` hook returns."""
+    """Yield (kind, name, class) of every class that a ``register_*`` hook returns.
+
+    Args:
+        bases: kind -> the base class of its plugins.
+    """
     for hook in _REGISTERS:
         for plugin_name, implementation in _calls(hook):
             try:
-                classes: Mapping[str, type[Any]] = implementation.function() or {}
-            except Exception as problem:  # noqa: BLE001 - somebody else's code
-                log.error("hook plugin '%s' failed in %s: %s", plugin_name, hook, problem)  # noqa: TRY400 - one line
+                classes = dict(implementation.function() or {})
+            except (Exception, SystemExit) as problem:  # noqa: BLE001 - somebody else's code
+                _log("hook plugin '%s' failed in %s", problem, plugin_name, hook)
                 continue
             for name, cls in classes.items():
-                for kind, base in bases.items():
-                    if isinstance(cls, type) and issubclass(cls, base):
-                        yield kind, name, cls
+                kinds = [
+                    kind
+                    for kind, base in bases.items()
+                    if inspect.isclass(cls) and issubclass(cls, base)
+                ]
+                if not kinds:
+                    log.error(
+                        "hook plugin '%s' returned from %s, as '%s', what is no plugin class: %r",
+                        plugin_name,
+                        hook,
+                        name,
+                        cls,
+                    )
+                for kind in kinds:
+                    yield kind, name, cls
 
 
 class Notifier:
@@ -78,8 +127,8 @@ class Notifier:
             wanted = {key: arguments[key] for key in implementation.argnames}
             try:
                 implementation.function(**wanted)
-            except Exception as problem:  # noqa: BLE001 - somebody else's code
-                log.error("hook plugin '%s' failed in %s: %s", name, hook, problem)  # noqa: TRY400 - one line
+            except (Exception, SystemExit) as problem:  # noqa: BLE001 - somebody else's code
+                _log("hook plugin '%s' failed in %s", problem, name, hook)
 
     def task_started(self, connector: str, task: int) -> None:
         """Tell that a task is RUNNING."""

@@ -8,8 +8,6 @@ configuration never reaches the import machinery by itself.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,91 +15,62 @@ import attrs
 
 from penstock import api
 from penstock.errors import NotFoundError, PluginError, did_you_mean
+from penstock.runtime.plugins.discovery import (
+    GROUPS,
+    HOOKS_GROUP,
+    UNDEFINED,
+    BrokenDistribution,
+    EntryPointFound,
+    scan,
+)
 from penstock.runtime.plugins.hooks import registered_classes
-from penstock.runtime.plugins.names import KINDS, aliases_of
+from penstock.runtime.plugins.info import PluginCheck, PluginInfo
+from penstock.runtime.plugins.loading import BASES, checked_class, import_plugin, label
+from penstock.runtime.plugins.names import (
+    KINDS,
+    SINGULAR,
+    aliases_of,
+    class_name_of,
+    side_of,
+    without_side,
+)
 
-__all__ = ["PluginInfo", "PluginRegistry", "registry"]
+__all__ = ["PluginRegistry", "registry"]
 
-_BASES: Final[Mapping[str, type[Any]]] = {
-    "connectors": api.Connector,
-    "converters": api.Converter,
-    "header_converters": api.HeaderConverter,
-    "transforms": api.Transform,
-    "predicates": api.Predicate,
-    "config_providers": api.ConfigProvider,
-}
-_SINGULAR: Final[Mapping[str, str]] = {
-    "connectors": "connector",
-    "converters": "converter",
-    "header_converters": "header converter",
-    "transforms": "transform",
-    "predicates": "predicate",
-    "config_providers": "config provider",
-}
-_GROUPS: Final[Mapping[str, tuple[str, str]]] = {
-    # Two groups for connectors, so that a listing knows which way one copies without importing it.
-    "penstock.source_connectors": ("connectors", "source"),
-    "penstock.sink_connectors": ("connectors", "sink"),
-    "penstock.transforms": ("transforms", "transformation"),
-    "penstock.predicates": ("predicates", "predicate"),
-    "penstock.converters": ("converters", "converter"),
-    "penstock.header_converters": ("header_converters", "header_converter"),
-    "penstock.config_providers": ("config_providers", "config_provider"),
-}
 _LISTING_ORDER: Final = (
     "sink",
     "source",
+    "unknown",
     "transformation",
     "predicate",
     "converter",
     "header_converter",
 )
 _NAMED_MAX: Final = 40
-
-
-@attrs.frozen
-class PluginInfo:
-    """One plugin, as its distribution's metadata tells.
-
-    Attributes:
-        kind: one of ``KINDS``.
-        rest_type: what the REST API calls it: source, sink, transformation, predicate, converter...
-        name: the shortest name.
-        aliases: every name that may be written for it.
-        class_name: the Java class name where it has one, else the dotted Python path.
-        distribution, version: where it comes from; both ``in process`` when registered by a hook.
-        reference: ``module:attribute``.
-        others: further distributions that claim one of its names; then it cannot be loaded.
-    """
-
-    kind: str
-    rest_type: str
-    name: str
-    aliases: Sequence[str]
-    class_name: str
-    distribution: str
-    version: str
-    reference: str
-    group: str = ""
-    entry_point: str = ""
-    loaded: type[Any] | None = None
-    others: Sequence[str] = ()
+_IN_PROCESS: Final = "in process"
 
 
 class PluginRegistry:
-    """Looks plugins up by name. Not changed once made; safe from any thread."""
+    """Looks plugins up by name. Not changed once made; safe from any thread.
 
-    def __init__(self, plugins: Iterable[PluginInfo]) -> None:
-        self._plugins = _without_ambiguity(list(plugins))
-        self._names: dict[tuple[str, str], PluginInfo] = {}
-        for plugin in self._plugins:
-            for alias in plugin.aliases:
-                self._names.setdefault((plugin.kind, alias), plugin)
+    Attributes:
+        broken: distributions that register something which cannot be understood.
+    """
+
+    def __init__(
+        self, plugins: Iterable[PluginInfo], broken: Iterable[BrokenDistribution] = ()
+    ) -> None:
+        """Use :meth:`installed`, :meth:`from_classes` or :func:`registry`."""
+        self._plugins = tuple(plugins)
+        self.broken = tuple(broken)
+        self._names = _index(self._plugins)
 
     @classmethod
     def installed(cls) -> PluginRegistry:
         """Return the registry of all installed distributions and of hooks in this process."""
-        return cls([*_from_hooks(), *_from_metadata()])
+        found = scan()
+        plugins = [*_from_hooks(), *_from_metadata(found.points)]
+        return cls(plugins, found.broken)
 
     @classmethod
     def from_classes(cls, classes: Mapping[str, Mapping[str, type[Any]]]) -> PluginRegistry:
@@ -118,50 +87,43 @@ class PluginRegistry:
         return sorted(chosen, key=lambda plugin: (KINDS.index(plugin.kind), plugin.name))
 
     def names(self, kind: str) -> Sequence[str]:
-        """Return the short names of a kind."""
-        return [plugin.name for plugin in self.list(kind)]
+        """Return the short names of a kind, each once."""
+        return list(dict.fromkeys(plugin.name for plugin in self.list(kind)))
 
     def resolve(self, kind: str, name: str) -> PluginInfo:
         """Return the plugin of a name; imports nothing.
 
         Raises:
-            PluginError: there is none, with the nearest names, or several distributions claim it.
+            PluginError: there is none, with the nearest names, or several have that name.
         """
         bare = name.strip()
-        found = self._names.get((kind, bare))
-        if found is None and bare.endswith(("$Key", "$Value")):
-            found = self._names.get((kind, bare.rpartition("$")[0]))
+        found = self._names.get((kind, bare)) or self._names.get((kind, without_side(bare)))
         if found is None:
             aliases = [alias for known, alias in self._names if known == kind]
-            known = ", ".join(self.names(kind)[:_NAMED_MAX])
+            names = self.names(kind)
+            more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
             raise PluginError(
-                f"no {_SINGULAR[kind]} '{name}' is installed{did_you_mean(bare, aliases)}; "
-                f"installed: {known or 'none'}"
+                f"no {SINGULAR[kind]} '{name}' is installed{did_you_mean(bare, aliases)}; "
+                f"installed: {', '.join(names[:_NAMED_MAX]) or 'none'}{more}"
             )
-        if found.others:
-            claimed = ", ".join([found.distribution, *found.others])
-            raise PluginError(
-                f"the {_SINGULAR[kind]} name '{name}' is claimed by several distributions "
-                f"({claimed}); uninstall all but one"
-            )
-        return found
+        if len(found) > 1:
+            raise PluginError(_contested(kind, bare, found))
+        side = side_of(bare)
+        return found[0] if side is None else attrs.evolve(found[0], side=side)
 
-    def rest_listing(self) -> Sequence[Mapping[str, str]]:
-        """Return ``{class, type, version}`` of each, as ``GET /connector-plugins`` orders them.
+    def find(self, name: str, kind: str | None = None) -> PluginInfo:
+        """Return the plugin of a name, of one kind or of the first kind that has one.
 
-        A sided transform is listed once a side, as in the original, where they are two classes.
+        Raises:
+            NotFoundError: there is none.
+            PluginError: several have that name.
         """
-        rows: list[tuple[int, str, dict[str, str]]] = []
-        for plugin in self._plugins:
-            if plugin.rest_type not in _LISTING_ORDER:
-                continue
-            sides = [alias for alias in plugin.aliases if "." in alias and "$" in alias]
-            for class_name in sides or [plugin.class_name]:
-                row = {"class": class_name, "type": plugin.rest_type}
-                if plugin.version != "undefined":
-                    row["version"] = plugin.version
-                rows.append((_LISTING_ORDER.index(plugin.rest_type), class_name, row))
-        return [row for _, _, row in sorted(rows, key=lambda found: found[:2])]
+        bare = name.strip()
+        for one in KINDS if kind is None else (kind,):
+            if (one, bare) in self._names or (one, without_side(bare)) in self._names:
+                return self.resolve(one, name)
+        aliases = [alias for known, alias in self._names if kind in (None, known)]
+        raise NotFoundError(f"Unknown plugin {name}.{did_you_mean(name, aliases)}")
 
     def load(self, kind: str, name: str) -> type[Any]:
         """Return the class of a name.
@@ -173,123 +135,155 @@ class PluginRegistry:
 
     def load_plugin(self, plugin: PluginInfo) -> type[Any]:
         """Return the class of a plugin; see :meth:`load`."""
-        cls = plugin.loaded if plugin.loaded is not None else _import(plugin)
-        base = _BASES[plugin.kind]
-        if not inspect.isclass(cls) or not issubclass(cls, base):
+        found = plugin.loaded if plugin.loaded is not None else import_plugin(plugin)
+        cls = checked_class(plugin, found)
+        if plugin.side is not None and not getattr(cls, "sided", False):
             raise PluginError(
-                f"{_label(plugin)} is not a {_SINGULAR[plugin.kind]}: expected a subclass of "
-                f"{base.__module__.partition('._')[0]}.{base.__name__}, found {cls!r}"
+                f"{label(plugin)} does not work on the key or the value alone; "
+                "leave $Key and $Value out of its name"
             )
         return cls
 
-    def find(self, name: str, kind: str | None = None) -> PluginInfo:
-        """Return the plugin of a name among all kinds.
+    def check(self, kind: str | None = None) -> Sequence[PluginCheck]:
+        """Return every plugin with what is wrong with it; imports all of them, never raises."""
+        return [PluginCheck(plugin, self._error_of(plugin)) for plugin in self.list(kind)]
 
-        Raises:
-            NotFoundError: there is none.
+    def _error_of(self, plugin: PluginInfo) -> str:
+        for name in plugin.registered:
+            claims = self._names[plugin.kind, name]
+            if len(claims) > 1:
+                return _contested(plugin.kind, name, claims)
+        try:
+            self.load_plugin(plugin).config_spec()
+        except PluginError as problem:
+            return str(problem)
+        except Exception as problem:  # noqa: BLE001 - somebody else's class
+            cause = f"{type(problem).__name__}: {problem}".splitlines()[0]
+            return f"the configuration keys of {label(plugin)} cannot be read: {cause}"
+        return ""
+
+    def rest_listing(self) -> Sequence[Mapping[str, str]]:
+        """Return ``{class, type, version}`` of each, as ``GET /connector-plugins`` orders them.
+
+        A sided transform is listed once a side, as in the original, where they are two classes.
         """
-        for one in KINDS if kind is None else (kind,):
-            try:
-                return self.resolve(one, name)
-            except PluginError:
+        rows: list[tuple[int, str, dict[str, str]]] = []
+        for plugin in self._plugins:
+            if plugin.rest_type not in _LISTING_ORDER:
                 continue
-        aliases = [alias for _, alias in self._names]
-        raise NotFoundError(f"Unknown plugin {name}.{did_you_mean(name, aliases)}")
+            sides = [name for name in plugin.registered if "." in name and side_of(name)]
+            for class_name in sides or [plugin.class_name]:
+                row = {"class": class_name, "type": plugin.rest_type}
+                if plugin.version != UNDEFINED:
+                    row["version"] = plugin.version
+                rows.append((_LISTING_ORDER.index(plugin.rest_type), class_name, row))
+        return [row for _, _, row in sorted(rows, key=lambda found: found[:2])]
 
 
-def _label(plugin: PluginInfo) -> str:
-    return (
-        f"plugin '{plugin.name}' ({plugin.reference}) of distribution "
-        f"{plugin.distribution} {plugin.version}"
-    )
+def _contested(kind: str, name: str, claims: Sequence[PluginInfo]) -> str:
+    listed = ", ".join(f"{one.distribution} {one.version} ({one.reference})" for one in claims)
+    if any(name in one.registered for one in claims):
+        remedy = "uninstall all but one"
+    else:
+        remedy = "write one of " + ", ".join(f"'{one.class_name}'" for one in claims)
+    return f"the {SINGULAR[kind]} name '{name}' is claimed by several plugins: {listed}; {remedy}"
 
 
-def _import(plugin: PluginInfo) -> Any:
-    from stevedore import DriverManager  # noqa: PLC0415 - its import costs as much as a start-up
-
-    try:
-        manager: Any = DriverManager(plugin.group, plugin.entry_point, invoke_on_load=False)
-        found = manager.driver
-        if _reference_of(manager.extensions[0].entry_point.value) == plugin.reference:
-            return found
-        # Stevedore's cache on disk may be older than the installation.
-        return importlib.metadata.EntryPoint(
-            plugin.entry_point, plugin.reference, plugin.group
-        ).load()
-    except Exception as problem:
-        cause = f"{type(problem).__name__}: {problem}".splitlines()[0]
-        raise PluginError(f"{_label(plugin)} cannot be loaded: {cause}") from problem
+def _index(plugins: Sequence[PluginInfo]) -> Mapping[tuple[str, str], Sequence[PluginInfo]]:
+    """Return who claims a name. What is registered comes before what only follows from it."""
+    registered: dict[tuple[str, str], list[PluginInfo]] = {}
+    implied: dict[tuple[str, str], list[PluginInfo]] = {}
+    for plugin in plugins:
+        for name in plugin.registered:
+            registered.setdefault((plugin.kind, name), []).append(plugin)
+    for plugin in plugins:
+        for alias in plugin.aliases:
+            if (plugin.kind, alias) not in registered:
+                implied.setdefault((plugin.kind, alias), []).append(plugin)
+    known = {key: _distinct(claims) for key, claims in registered.items()}
+    return known | {key: _by_reference(claims) for key, claims in implied.items()}
 
 
-def _reference_of(value: str) -> str:
-    return value.partition("[")[0].replace(" ", "")
+def _distinct(claims: Sequence[PluginInfo]) -> Sequence[PluginInfo]:
+    """Leave one of several claims that mean one object of one distribution, or of this process."""
+    single = _by_reference(claims)
+    installed = {one.distribution for one in claims if one.distribution != _IN_PROCESS}
+    return single if len(installed) <= 1 else claims
 
 
-def _from_metadata() -> Iterable[PluginInfo]:
-    for group, (kind, shown) in _GROUPS.items():
-        grouped: dict[tuple[str, str, str], list[str]] = {}
-        for point in importlib.metadata.entry_points(group=group):
-            distribution = point.dist.name if point.dist is not None else "unknown"
-            version = point.dist.version if point.dist is not None else "undefined"
-            key = (_reference_of(point.value), distribution, version)
+def _by_reference(claims: Sequence[PluginInfo]) -> Sequence[PluginInfo]:
+    by_reference: dict[str, PluginInfo] = {}
+    for one in claims:
+        by_reference.setdefault(one.reference, one)
+    return tuple(by_reference.values())
+
+
+def _from_metadata(points: Sequence[EntryPointFound]) -> Iterable[PluginInfo]:
+    grouped: dict[tuple[str, str, str, str], list[str]] = {}
+    for point in points:
+        if point.group != HOOKS_GROUP:
+            key = (point.group, point.reference, point.distribution, point.version)
             names = grouped.setdefault(key, [])
             if point.name not in names:
                 names.append(point.name)
-        for (reference, distribution, version), names in grouped.items():
-            yield PluginInfo(
-                kind=kind,
-                rest_type=shown,
-                name=min(names, key=lambda name: ("$" in name, len(name))),
-                aliases=aliases_of(names, reference),
-                class_name=_class_name(names, reference),
-                distribution=distribution,
-                version=version,
-                reference=reference,
-                group=group,
-                entry_point=names[0],
-            )
+    claims: dict[tuple[str, str], set[str]] = {}
+    for point in points:
+        claims.setdefault((point.group, point.name), set()).add(point.reference)
+    for (group, reference, distribution, version), names in grouped.items():
+        kind, shown = GROUPS[group]
+        # Loaded by a name that nobody else has, or stevedore might import somebody else's.
+        own = [name for name in names if len(claims[group, name]) == 1]
+        yield PluginInfo(
+            kind=kind,
+            rest_type=shown or _direction(names, reference),
+            name=min(names, key=lambda name: ("$" in name, len(name))),
+            aliases=aliases_of(kind, names, reference),
+            class_name=class_name_of(names, reference),
+            distribution=distribution,
+            version=version,
+            reference=reference,
+            group=group,
+            entry_point=(own or names)[0],
+            registered=tuple(names),
+        )
 
 
-def _class_name(names: Sequence[str], reference: str) -> str:
-    dotted = [name for name in names if "." in name]
-    return min(dotted, key=len) if dotted else reference.replace(":", ".")
+def _direction(names: Sequence[str], reference: str) -> str:
+    """Return which way a connector copies, as far as its names tell."""
+    simple = [name.rpartition(".")[2].lower() for name in (*names, reference.replace(":", "."))]
+    said = {word for word in ("source", "sink") if any(word in one for one in simple)}
+    return said.pop() if len(said) == 1 else "unknown"
 
 
 def _from_hooks() -> Iterable[PluginInfo]:
-    for kind, name, cls in registered_classes(_BASES):
+    for kind, name, cls in registered_classes(BASES):
         yield _of_class(kind, name, cls)
 
 
 def _of_class(kind: str, name: str, cls: type[Any]) -> PluginInfo:
     reference = f"{cls.__module__}:{cls.__qualname__}"
-    shown = next(shown for known, shown in _GROUPS.values() if known == kind)
+    shown = next(shown for known, shown in GROUPS.values() if known == kind)
     if kind == "connectors":
         shown = "source" if issubclass(cls, api.SourceConnector) else "sink"
     return PluginInfo(
         kind=kind,
         rest_type=shown,
         name=name,
-        aliases=aliases_of([name], reference),
-        class_name=reference.replace(":", "."),
-        distribution="in process",
-        version=cls.version(),
+        aliases=aliases_of(kind, [name], reference),
+        class_name=class_name_of([name], reference),
+        distribution=_IN_PROCESS,
+        version=_version_of(cls),
         reference=reference,
+        registered=(name,),
         loaded=cls,
     )
 
 
-def _without_ambiguity(plugins: list[PluginInfo]) -> list[PluginInfo]:
-    """Mark plugins whose registered name another distribution registers too."""
-    owners: dict[tuple[str, str], set[str]] = {}
-    for plugin in plugins:
-        for name in {plugin.name, plugin.class_name}:
-            owners.setdefault((plugin.kind, name), set()).add(plugin.distribution)
-    marked = []
-    for plugin in plugins:
-        claims = owners[plugin.kind, plugin.name] | owners[plugin.kind, plugin.class_name]
-        others = sorted(claims - {plugin.distribution})
-        marked.append(attrs.evolve(plugin, others=others) if others else plugin)
-    return marked
+def _version_of(cls: type[Any]) -> str:
+    try:
+        return str(cls.version())
+    except Exception:  # noqa: BLE001 - an author's code; the class may work all the same
+        return UNDEFINED
 
 
 @functools.cache

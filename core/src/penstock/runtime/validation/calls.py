@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from penstock.api import SinkConnector
 from penstock.config import ConfigSpec, KeyReport
 from penstock.runtime.connector_keys import CommonKeys, SinkKeys, SourceKeys
+from penstock.runtime.model import ConnectorType
 from penstock.runtime.plugins import registry
-from penstock.runtime.validation.connector import connector_class, validate
+from penstock.runtime.validation.connector import connector_class, unknown_keys, validate
 
-__all__ = ["describe_plugin", "validate_connector"]
+__all__ = ["connector_type", "describe_plugin", "validate_connector"]
+
+log = logging.getLogger(__name__)
 
 
 def validate_connector(
@@ -24,8 +28,21 @@ def validate_connector(
     """
     cls = connector_class(config)
     infos = validate(config, worker)
-    kind = "sink" if issubclass(cls, SinkConnector) else "source"
-    return {"infos": infos.to_json(), "type": kind}
+    for sentence in unknown_keys(config, infos):
+        log.warning("connector '%s': %s", config.get("name") or infos.name, sentence)
+    kind = ConnectorType.SINK if issubclass(cls, SinkConnector) else ConnectorType.SOURCE
+    return {"infos": infos.to_json(), "type": kind.value}
+
+
+def connector_type(class_name: str, worker: Mapping[str, str] | None = None) -> str:
+    """Return ``source`` or ``sink``.
+
+    Raises:
+        BadRequestError: it names no connector that can be loaded.
+    """
+    cls = connector_class({"connector.class": class_name})
+    kind = ConnectorType.SINK if issubclass(cls, SinkConnector) else ConnectorType.SOURCE
+    return kind.value
 
 
 def describe_plugin(

@@ -6,26 +6,30 @@ is wrong with single keys: that is in the report, all of it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from penstock.api import Connector, SinkConnector
 from penstock.config import ConfigInfos, ConfigSpec, ConfigValue
-from penstock.errors import BadRequestError, ConfigError, PluginError, Problem
-from penstock.runtime.connector_config import CONVERTERS, cross_problems, missing_topics, under
-from penstock.runtime.connector_keys import (
-    CommonKeys,
-    PredicateKeys,
-    SinkKeys,
-    SourceKeys,
-    TransformKeys,
+from penstock.errors import BadRequestError, ConfigError, PluginError, Problem, did_you_mean
+from penstock.runtime.connector_checks import (
+    OVERRIDES,
+    cross_problems,
+    missing_topics,
+    override_problems,
 )
+from penstock.runtime.connector_keys import CommonKeys, SinkKeys, SourceKeys
 from penstock.runtime.plugins import registry
 from penstock.runtime.providers import resolved
+from penstock.runtime.validation.clients import add_overrides, client_problems
+from penstock.runtime.validation.hiding import hide_resolved
+from penstock.runtime.validation.parts import add_converters, add_transforms, add_values
+from penstock.runtime.validation.versions import version_problems
 
-__all__ = ["connector_class", "validate"]
+__all__ = ["connector_class", "unknown_keys", "validate"]
+
+log = logging.getLogger(__name__)
 
 
 def connector_class(raw: Mapping[str, str | None]) -> type[Connector[Any]]:
@@ -49,135 +53,96 @@ def connector_class(raw: Mapping[str, str | None]) -> type[Connector[Any]]:
 def validate(raw: Mapping[str, str | None], worker: Mapping[str, str]) -> ConfigInfos:
     """Return every key of the configuration with all its errors.
 
+    Args:
+        raw: the connector's configuration as the user wrote it, references not replaced.
+        worker: the worker's properties; empty when there is no worker.
+
     Raises:
         BadRequestError: ``connector.class`` is missing or names nothing.
     """
     cls = connector_class(raw)
-    nulls = [key for key, value in raw.items() if value is None]
-    given: dict[str, str | None] = {key: value for key, value in raw.items() if value is not None}
-    refused: list[Problem] = []
-    try:
-        texts: dict[str, str | None] = dict(resolved(_solid(given), worker))
-    except (ConfigError, PluginError) as problem:
-        texts = given
-        refused = list(problem.problems) if isinstance(problem, ConfigError) else []
-        refused = refused or [Problem("", str(problem))]
-    infos = ConfigInfos(name=(raw.get("connector.class") or "").strip())
     is_sink = issubclass(cls, SinkConnector)
-    keys = ConfigSpec.of(SinkKeys if is_sink else SourceKeys)
-    _add(infos, ConfigSpec.of(CommonKeys).check(texts))
-    _add(infos, keys.check(texts))
-    _add_parts(infos, texts, "transforms", ConfigSpec.of(TransformKeys))
-    _add_parts(infos, texts, "predicates", ConfigSpec.of(PredicateKeys))
-    _add(infos, cls.validate(texts))
-    _add_converters(infos, texts)
-    problems = [*cross_problems(texts), *(missing_topics(texts) if is_sink else ()), *refused]
+    nulls = [key for key, value in raw.items() if value is None]
+    given = {key: value for key, value in raw.items() if value is not None}
+    # As in the original: a connector cannot bring providers of its own.
+    given = {key: text for key, text in given.items() if not key.startswith("config.providers")}
+    texts, problems = _resolved(given, worker)
+    infos = ConfigInfos(name=(raw.get("connector.class") or "").strip())
+    keys: ConfigSpec[Any] = ConfigSpec.of(SinkKeys if is_sink else SourceKeys)
+    add_values(infos, ConfigSpec.of(CommonKeys).check(texts))
+    add_values(infos, keys.check(texts))
+    add_transforms(infos, texts)
+    own, failed = _own_values(cls, texts)
+    add_values(infos, own)
+    add_converters(infos, texts)
+    add_overrides(infos, texts, is_sink=is_sink)
+    problems += failed
+    problems += cross_problems(texts, is_sink=is_sink)
+    problems += override_problems(texts, worker)
+    problems += client_problems(texts, worker, is_sink=is_sink)
+    problems += missing_topics(texts) if is_sink else []
+    problems += version_problems(texts)
     problems += [Problem(key, f"{key}: null value; leave the key out") for key in nulls]
     _add_problems(infos, problems)
-    infos.change(lambda value: _hide_resolved(value, given))
+    hide_resolved(infos, given, texts)
     return infos
 
 
-def _solid(given: Mapping[str, str | None]) -> dict[str, str]:
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def _add(infos: ConfigInfos, values: Sequence[ConfigValue]) -> None:
-    """Append keys that are not there yet; a connector's own win over nothing."""
-    new = [value for value in values if infos.of(value.name) is None]
-    groups = [value.spec.group for value in new if value.spec.group is not None]
-    infos.add(new, groups)
-
-
-def _aliases(raw: Mapping[str, str | None], key: str) -> list[str]:
-    return list(
-        dict.fromkeys(part.strip() for part in (raw.get(key) or "").split(",") if part.strip())
-    )
-
-
-def _add_parts(
-    infos: ConfigInfos, raw: Mapping[str, str | None], kind: str, framework: ConfigSpec[Any]
-) -> None:
-    for alias in _aliases(raw, kind):
-        prefix = f"{kind}.{alias}."
-        group = f"{kind.capitalize()}: {alias}"
-        own = under(raw, prefix)
-        values = _prefixed(framework.check(own), prefix, group)
-        _add(infos, values)
-        chosen = infos.of(f"{prefix}type")
-        if chosen is not None and not chosen.errors:
-            _add_plugin(infos, chosen, kind, own, group=group)
-
-
-def _add_converters(infos: ConfigInfos, raw: Mapping[str, str | None]) -> None:
-    for side in CONVERTERS:
-        key = f"{side}.converter"
-        chosen = infos.of(key)
-        if chosen is not None and raw.get(key) and not chosen.errors:
-            kind = "header_converters" if side == "header" else "converters"
-            own = under(raw, f"{key}.")
-            _add_plugin(infos, chosen, kind, own, group=None)
-
-
-def _add_plugin(
-    infos: ConfigInfos,
-    chosen: ConfigValue,
-    kind: str,
-    own: Mapping[str, str | None],
-    *,
-    group: str | None,
-) -> None:
-    """Append a plugin's own keys; that it cannot be loaded is an error of the key naming it."""
-    name = str(chosen.parsed)
+def _resolved(
+    given: Mapping[str, str], worker: Mapping[str, str]
+) -> tuple[dict[str, str | None], list[Problem]]:
+    """Return the configuration with its references replaced, or as it is with the reason."""
     try:
-        cls = registry().load(kind, name)
-    except PluginError as problem:
-        chosen.errors.append(f"Invalid value {name} for configuration {chosen.name}: {problem}")
-        return
-    prefix = f"{chosen.name.removesuffix('.type')}."
-    _add(infos, _prefixed(cls.config_spec().check(own), prefix, group))
+        return dict(resolved(given, worker)), []
+    except ConfigError as refused:
+        return dict(given), list(refused.problems)
+    except PluginError as missing:
+        return dict(given), [Problem("", str(missing))]
 
 
-def _prefixed(values: Sequence[ConfigValue], prefix: str, group: str | None) -> list[ConfigValue]:
-    moved = []
-    for value in values:
-        name = f"{prefix}{value.name}"
-        spec = attrs.evolve(
-            value.spec,
-            name=name,
-            display_name=value.spec.display_name or value.name,
-            group=group if group is not None else value.spec.group,
-            dependents=tuple(f"{prefix}{one}" for one in value.spec.dependents),
-        )
-        errors = [_renamed(error, value.name, name) for error in value.errors]
-        moved.append(attrs.evolve(value, spec=spec, errors=errors))
-    return moved
+def _own_values(
+    cls: type[Connector[Any]], texts: Mapping[str, str | None]
+) -> tuple[Sequence[ConfigValue], list[Problem]]:
+    """Ask the connector; what its own code raises is told on ``connector.class``."""
+    try:
+        values = list(cls.validate(texts))
+        strange = next((one for one in values if not isinstance(one, ConfigValue)), None)
+        if strange is None:
+            return values, []
+        why = f"{cls.__name__}.validate must return ConfigValues, got a {type(strange).__name__}"
+    except ConfigError as refused:
+        return _checked(cls, texts), list(refused.problems)
+    except Exception as problem:
+        log.exception("%s.validate failed", cls.__name__)
+        why = f"{cls.__name__}.validate failed: {type(problem).__name__}: {problem}"
+    return _checked(cls, texts), [Problem("connector.class", f"connector.class: {why}")]
 
 
-def _renamed(error: str, key: str, name: str) -> str:
-    for form in (f"for configuration {key}:", f'configuration "{key}"', f"{key}:"):
-        if form in error:
-            return error.replace(form, form.replace(key, name), 1)
-    return error
+def _checked(cls: type[Connector[Any]], texts: Mapping[str, str | None]) -> Sequence[ConfigValue]:
+    try:
+        return cls.config_spec().check(texts)
+    except Exception:  # noqa: BLE001 - told already
+        return []
 
 
 def _add_problems(infos: ConfigInfos, problems: Sequence[Problem]) -> None:
     for problem in problems:
-        value = infos.of(problem.key)
-        if value is None:
-            value = infos.of("connector.class")
+        value = infos.of(problem.key) or infos.of("connector.class")
         if value is not None and problem.message not in value.errors:
             value.errors.append(problem.message)
 
 
-def _hide_resolved(value: ConfigValue, given: Mapping[str, str | None]) -> None:
-    """Show the reference in place of what a provider answered, in value and errors alike."""
-    text = given.get(value.name)
-    if text is None or "${" not in text or (value.given == text and not value.errors):
-        return
-    value.given = text
-    value.recommended = []
-    if value.errors:
-        value.errors = [f"Invalid value {text} for configuration {value.name}: see its provider"]
-    else:
-        value.parsed = text
+def unknown_keys(raw: Mapping[str, str | None], infos: ConfigInfos) -> list[str]:
+    """Return a sentence for each key that nobody knows but that looks like a known one.
+
+    The original ignores what it does not know, and so do we; a misspelt key is worth a word.
+    """
+    known = [value.name for value in infos.values]
+    found = []
+    for key in raw:
+        if key in known or key.startswith(OVERRIDES):
+            continue
+        near = did_you_mean(key, known)
+        if near:
+            found.append(f"unknown key '{key}'{near}; it is ignored")
+    return found
