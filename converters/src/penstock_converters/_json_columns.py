@@ -7,6 +7,7 @@ exactly; such a column goes through :mod:`penstock_converters._json_write` row b
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from penstock.data import INTEGER_BITS, Decimal, Schema, Type
+from penstock.data import INTEGER_BITS, Decimal, Schema, Timestamp, Type
 from penstock.errors import DataError
 from penstock_converters._javatext import double_text
 from penstock_converters._json_write import JsonWriter, to_wire
@@ -31,6 +32,8 @@ _ROWS_BEFORE_COMPILED: Final = 8
 _NONE: Final = type(None)
 _INT64_MIN: Final = -(1 << 63)
 _INT64_MAX: Final = (1 << 63) - 1
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MS: Final = dt.timedelta(milliseconds=1)
 _PLAIN_MIN: Final = 1e-3
 _PLAIN_MAX: Final = 1e7
 _UNFIT_NAME: Final = re.compile('["\\\\\x00-\x1f\ud800-\udfff]')
@@ -235,7 +238,16 @@ def _logical_column(schema: Schema, writer: JsonWriter) -> Column:
         return lambda values: [msgspec.Raw(write(schema, value).encode()) for value in values]
     if _LOGICAL_NAMES[schema.name] is not schema.type:
         raise UnfitError
+    if schema.name == Timestamp.NAME:
+        return lambda values: _timestamps(schema, values)
     return lambda values: [to_wire(schema, value) for value in values]
+
+
+def _timestamps(schema: Schema, values: Sequence[Any]) -> Sequence[int]:
+    try:
+        return [(value - _EPOCH) // _MS for value in values]
+    except TypeError:
+        return [to_wire(schema, value) for value in values]
 
 
 def _struct_column(schema: Schema, writer: JsonWriter, depth: int) -> Column:

@@ -7,6 +7,7 @@ left out. Whatever does not fit goes to :mod:`penstock_converters._json_read`.
 
 from __future__ import annotations
 
+import datetime as dt
 import decimal
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Final, NotRequired, Protocol, TypedDict
 
 import msgspec
 
-from penstock.data import INTEGER_BITS, Date, Decimal, Schema, Time, Timestamp, Type
+from penstock.data import INTEGER_BITS, Date, Decimal, EpochMillis, Schema, Time, Timestamp, Type
 from penstock.errors import DataError
 from penstock_converters._javatext import to_float32
 from penstock_converters._json_parse import EMPTY, parse_bare, parse_exact
@@ -26,6 +27,9 @@ __all__ = ["BareReader", "PayloadReader", "RowReader"]
 Mend = Callable[[Any], Any]
 _DEPTH_MAX: Final = 20
 _INT64_END: Final = 1 << 63
+_SCALE_END: Final = 1 << 31
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MS: Final = dt.timedelta(milliseconds=1)
 
 
 class _UnfitError(Exception):
@@ -224,11 +228,18 @@ def _logical(schema: Schema) -> tuple[Any, Mend]:
     return Annotated[int, msgspec.Meta(ge=-edge, le=edge - 1)], make
 
 
+def _timestamp(ms: int) -> dt.datetime | EpochMillis:
+    try:
+        return _EPOCH + ms * _MS
+    except OverflowError:
+        return Timestamp.from_ms(ms)
+
+
 _LOGICAL: Final[Mapping[str | None, tuple[Type, Mend]]] = {
     Decimal.NAME: (Type.BYTES, bytes),
     Date.NAME: (Type.INT32, Date.from_days),
     Time.NAME: (Type.INT32, Time.from_ms),
-    Timestamp.NAME: (Type.INT64, Timestamp.from_ms),
+    Timestamp.NAME: (Type.INT64, _timestamp),
 }
 
 
@@ -245,13 +256,19 @@ def _decimal_mender(schema: Schema) -> Mend:
         elif kind is int:
             return decimal.Decimal(found)
         elif kind is decimal.Decimal:
-            exact: decimal.Decimal = found
-            return exact.copy_abs() if exact.is_zero() else exact
+            return _java_decimal(found)
         elif found is None and schema.optional and schema.default is None:
             return None
         raise _UnfitError
 
     return mend
+
+
+def _java_decimal(exact: decimal.Decimal) -> decimal.Decimal:
+    exponent = exact.as_tuple().exponent
+    if not isinstance(exponent, int) or not -_SCALE_END < exponent <= _SCALE_END:
+        raise _UnfitError
+    return exact.copy_abs() if exact.is_zero() else exact
 
 
 def _null_safe(schema: Schema, mend: Mend | None) -> Mend | None:
@@ -318,7 +335,17 @@ def _struct(schema: Schema, reader: JsonReader, depth: int) -> tuple[Any, Mend |
     if not (mends or absent):
         return made, None
     names = [name for name, _ in absent]
-    return made, lambda found: _mended(found, len(members), names, mends)
+    size = len(members)
+
+    def mended(found: dict[str, Any]) -> dict[str, Any]:
+        if len(found) != size:
+            for name in names:
+                found.setdefault(name, None)
+        for name, mend in mends:
+            found[name] = mend(found[name])
+        return found
+
+    return made, mended
 
 
 def _make_known(struct: Any) -> None:
@@ -349,14 +376,3 @@ _NESTED: Final[Mapping[Type, Callable[[Schema, JsonReader, int], tuple[Any, Mend
 
 def _default_mender(schema: Schema, reader: JsonReader, mend: Mend) -> Mend:
     return lambda value: reader.missing(schema, None) if value is None else mend(value)
-
-
-def _mended(
-    found: dict[str, Any], size: int, absent: list[str], mends: list[tuple[str, Mend]]
-) -> dict[str, Any]:
-    if len(found) != size:
-        for name in absent:
-            found.setdefault(name, None)
-    for name, mend in mends:
-        found[name] = mend(found[name])
-    return found

@@ -24,7 +24,7 @@ __all__ = ["command"]
 LINES: Final = 200_000
 LINES_MIN: Final = 1_000
 TIMEOUT_S: Final = 300.0
-STEP_S: Final = 0.1
+STEP_S: Final = 0.02
 TOPIC: Final = "lines"
 _OWN_FILES: Final = ("in.txt", "out.txt", "connect.offsets")
 _JSON: Final = "org.apache.kafka.connect.json.JsonConverter"
@@ -168,37 +168,51 @@ async def _stream(demo: Demo) -> float:
     return await watching[0]
 
 
+@attrs.frozen
+class _Seen:
+    """How far a connector is: whether its task runs, its records, when the last one moved."""
+
+    is_running: bool = False
+    records: int = 0
+    last_record_ms: int = 0
+
+
 async def _watch(demo: Demo, worker: StandaloneWorker) -> float:
-    """Show the progress; stop the worker at the end."""
-    began_s = time.monotonic()
-    first_s = 0.0
+    """Show the progress, stop the worker at the end; return the seconds that the records took."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    began_ms = 0
     try:
-        with _display(demo.lines) as show:
-            while time.monotonic() - began_s < TIMEOUT_S:
-                sent, written = (
-                    await _records(worker, "demo-source"),
-                    await _records(worker, "demo-sink"),
-                )
-                first_s = first_s or (time.monotonic() if sent else 0.0)
-                show(sent, written)
-                if written >= demo.lines:
-                    return time.monotonic() - first_s
+        with _Display(demo.lines) as show:
+            while time.monotonic() < deadline_s:
+                source, sink = await _look(worker, "demo-source"), await _look(worker, "demo-sink")
+                if source.is_running and not began_ms:
+                    began_ms = time.time_ns() // 1_000_000
+                show(source.records, sink.records)
+                if sink.records >= demo.lines:
+                    return max(sink.last_record_ms - began_ms, 1) / 1000
                 await asyncio.sleep(STEP_S)
         raise ConnectError(f"the demo did not end within {TIMEOUT_S:g} s")
     finally:
         worker.stop()
 
 
-async def _records(worker: StandaloneWorker, name: str) -> int:
+async def _look(worker: StandaloneWorker, name: str) -> _Seen:
     try:
         figures = await asyncio.wrap_future(worker.submit(GetFigures(name)))
         status = await asyncio.wrap_future(worker.submit(GetStatus(name)))
     except ConnectError:
-        return 0  # not created yet
+        return _Seen()  # not created yet
     for part in [status["connector"], *status["tasks"]]:
         if part["state"] == "FAILED":
             raise ConnectError(f"{name} failed:\n{part.get('trace', '')}")
-    return sum(task["progress"]["records"] for task in figures["tasks"] if task["progress"])
+    for task in figures["tasks"]:
+        progress = task["progress"] or {}
+        return _Seen(
+            task["state"] == "RUNNING",
+            progress.get("records", 0),
+            progress.get("last_record_ms", 0),
+        )
+    return _Seen()
 
 
 class _Display:
@@ -232,10 +246,6 @@ class _Display:
         elif time.monotonic() - self._told_s >= 1:
             self._told_s = time.monotonic()
             click.echo(f"  {sent:,} into the topic, {written:,} out of it")
-
-
-def _display(total: int) -> _Display:
-    return _Display(total)
 
 
 def _tell(demo: Demo, taken_s: float) -> None:

@@ -150,7 +150,7 @@ def _from_yaml(path: Path, text: str) -> Any:
     for kind in ("int", "float", "timestamp"):
         Loader.add_constructor(f"tag:yaml.org,2002:{kind}", lambda _, node: _Number(node.value))
     try:
-        return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader, with less than that
+        return Loader(text).get_single_data()
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""

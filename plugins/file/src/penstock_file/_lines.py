@@ -66,17 +66,14 @@ class Lines:
 
     __slots__ = ("_at", "_end_size", "_raw", "_sizes", "start")
 
-    def __init__(
-        self, raw: list[bytes], start: int, end_size: int, sizes: list[int] | None
-    ) -> None:
+    def __init__(self, raw: list[bytes], start: int, sizes: list[int] | None) -> None:
         """Take lines that begin at ``start``, at least one.
 
-        ``sizes`` are what the lines take up in the file, when that is not their length and
-        ``end_size``.
+        ``sizes`` are what the lines take up in the file, when that is not their length and one.
         """
         self._raw = raw
         self._at = 0
-        self._end_size = end_size if sizes is None else 0
+        self._end_size = 1 if sizes is None else 0
         self._sizes = sizes
         self.start = start
 
@@ -126,8 +123,8 @@ class LineSplitter:
         self._has_cr = block.endswith(b"\r")
         if self._has_cr:
             block = block[:-1]
-        raw, rest, end_size, sizes = _split(block)
-        lines = self._completed(block, raw, rest, end_size, sizes) if raw else None
+        raw, rest, sizes = _split(block)
+        lines = self._completed(block, raw, rest, sizes) if raw else None
         if self._refused_at is None:
             self._hold(rest)
         if lines is None:
@@ -135,7 +132,7 @@ class LineSplitter:
         return lines
 
     def _completed(
-        self, block: bytes, raw: list[bytes], rest: bytes, end_size: int, sizes: list[int] | None
+        self, block: bytes, raw: list[bytes], rest: bytes, sizes: list[int] | None
     ) -> Lines | None:
         head = len(raw[0])
         if self._held_size:
@@ -147,33 +144,31 @@ class LineSplitter:
         start = self.position
         # Within a block no line is longer than the block; only a small bound looks at each.
         if len(raw[0]) > self._max or (len(block) > self._max and max(map(len, raw)) > self._max):
-            return self._before_refused(raw, end_size, sizes)
+            return self._before_refused(raw, sizes)
         if not (block.isascii() and raw[0].isascii()) and not _is_utf8(
             raw[0], memoryview(block)[head : len(block) - len(rest)]
         ):
             if sizes is None:
-                sizes = [len(line) + end_size for line in raw]
+                sizes = [len(line) + 1 for line in raw]
             self.position += sum(sizes)
-            return Lines([java_utf8(line) for line in raw], start, 0, sizes)
+            return Lines([java_utf8(line) for line in raw], start, sizes)
         if sizes is not None:
             self.position += sum(sizes)
         else:
             self.position += len(block) - len(rest) + len(raw[0]) - head
-        return Lines(raw, start, end_size, sizes)
+        return Lines(raw, start, sizes)
 
-    def _before_refused(
-        self, raw: list[bytes], end_size: int, sizes: list[int] | None
-    ) -> Lines | None:
+    def _before_refused(self, raw: list[bytes], sizes: list[int] | None) -> Lines | None:
         """Return the lines before the first that is too long, and refuse that one from now on."""
         count = next(i for i, line in enumerate(raw) if len(line) > self._max)
         if sizes is None:
-            sizes = [len(line) + end_size for line in raw]
+            sizes = [len(line) + 1 for line in raw]
         start = self.position
         self.position += sum(sizes[:count])
         self._refused_at = self.position
         if not count:
             return None
-        return Lines([java_utf8(line) for line in raw[:count]], start, 0, sizes[:count])
+        return Lines([java_utf8(line) for line in raw[:count]], start, sizes[:count])
 
     def _hold(self, rest: bytes) -> None:
         if rest:
@@ -197,7 +192,7 @@ class LineSplitter:
             return None
         line = b"".join(self._held)
         size = len(line) + self._has_cr
-        lines = Lines([java_utf8(line)], self.position, 0, [size])
+        lines = Lines([java_utf8(line)], self.position, [size])
         self.position += size
         self._held.clear()
         self._held_size = 0
@@ -205,30 +200,18 @@ class LineSplitter:
         return lines
 
 
-def _split(block: bytes) -> tuple[list[bytes], bytes, int, list[int] | None]:
-    """Return the lines, the rest after the last line end, the size of the ends, or all sizes."""
-    line_end = _only_line_end(block)
-    if line_end is not None:
-        raw = block.split(line_end)
-        rest = raw.pop()
-        return raw, rest, len(line_end), None
+def _split(block: bytes) -> tuple[list[bytes], bytes, list[int] | None]:
+    """Return the lines, the rest after the last line end, and the sizes when LF is not all."""
+    if b"\r" not in block:
+        raw = block.split(b"\n")
+        return raw, raw.pop(), None
     raw = block.splitlines()
     kept = block.splitlines(keepends=True)
     rest = b""
     if not kept[-1].endswith((b"\n", b"\r")):
         kept.pop()
         rest = raw.pop()
-    return raw, rest, 0, list(map(len, kept))
-
-
-def _only_line_end(block: bytes) -> bytes | None:
-    """Return the line end when the block has only one kind, which is the rule."""
-    if b"\r" not in block:
-        return b"\n"
-    feeds = block.count(b"\n")
-    if not feeds:
-        return b"\r"
-    return b"\r\n" if feeds == block.count(b"\r\n") == block.count(b"\r") else None
+    return raw, rest, list(map(len, kept))
 
 
 def _is_utf8(first: bytes, others: memoryview) -> bool:

@@ -98,6 +98,10 @@ def _resolved(
         return dict(given), list(refused.problems)
     except PluginError as missing:
         return dict(given), [Problem("", str(missing))]
+    except Exception as problem:  # noqa: BLE001 - an author's provider, whatever it raises
+        # Without the message, which may tell what must not be told.
+        why = f"a config provider of the worker failed with {type(problem).__name__}"
+        return dict(given), [Problem("", f"connector.class: {why}; see 'config.providers'")]
 
 
 def _own_values(
