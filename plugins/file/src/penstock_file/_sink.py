@@ -9,6 +9,7 @@ from penstock.api import SinkConnector, SinkTask
 from penstock.config import config, key
 from penstock.data import Batch, Column, Schema, SinkRecord, Text, TopicPartition
 from penstock_file._append import Output, Stream, open_output
+from penstock_file._columns import render_column
 from penstock_file._render import render_line
 
 __all__ = ["FileStreamSinkConfig", "FileStreamSinkConnector", "FileStreamSinkTask"]
@@ -60,6 +61,15 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
         if len(batch):
             self._output.append(_lines(batch.values, batch.value_schema))
 
+    def put_batches(self, batches: Sequence[Batch]) -> None:
+        """Add the lines of batches that differ in schema, in the order of their rows."""
+        lines: dict[int, bytes] = {}
+        for batch in batches:
+            texts = render_column(batch.values, batch.value_schema)
+            lines.update(zip(batch.rows, texts, strict=True))
+        if lines:
+            self._output.append(b"\n".join([*(lines[row] for row in sorted(lines)), b""]))
+
     def put(self, records: Sequence[SinkRecord]) -> None:
         """Add the lines of records."""
         if records:
@@ -86,4 +96,4 @@ def _lines(values: Column, schema: Schema | None) -> bytes:
             return b"\n".join([*values, b""])
     except TypeError:
         pass  # some values are of another kind: one by one, then
-    return b"\n".join([*(render_line(value, schema) for value in values), b""])
+    return b"\n".join([*render_column(values, schema), b""])
