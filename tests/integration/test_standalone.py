@@ -135,9 +135,7 @@ def test_killed_task_host_is_failed_with_its_last_words_and_restartable(
         running.wait_running("src")
 
 
-def test_broken_configuration_is_refused_with_every_problem(
-    bootstrap: str, tmp_path: Path
-) -> None:
+def test_broken_configuration_is_refused_with_every_problem(bootstrap: str, tmp_path: Path) -> None:
     with worker(bootstrap, tmp_path) as running:
         answer = running.request(
             "PUT",

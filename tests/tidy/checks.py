@@ -1,4 +1,4 @@
-"""The project's rules as functions: each takes text and returns what is wrong with it.
+"""The project's rules for code as functions: each takes text and returns what is wrong with it.
 
 A problem is one line that names the place and says what to do. ``test_tidy_rules`` runs them on
 the repository; ``test_tidy_checks`` shows each one a bad example, so that none of them is blind.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 FILE_LINES_MAX: Final = 400
@@ -80,9 +80,21 @@ def check_banned_calls(place: str, text: str) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = _called(node.func, aliases)
-            if called in _BANNED_CALLS:
+            if called in _BANNED_CALLS and not _loads_safely(node, tree):
                 problems.append(f"{place}:{node.lineno}: {called}(); {_BANNED_CALLS[called]}")
     return problems
+
+
+def _loads_safely(call: ast.Call, tree: ast.Module) -> bool:
+    """Whether a call is given a class of this module that narrows PyYAML's safe loader."""
+    given = [*call.args, *(one.value for one in call.keywords)]
+    safe = {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base) in {"yaml.SafeLoader", "yaml.CSafeLoader"} for base in node.bases)
+    }
+    return any(isinstance(one, ast.Name) and one.id in safe for one in given)
 
 
 def _imported(node: ast.AST) -> Iterator[tuple[str, str, str]]:
@@ -116,10 +128,12 @@ def check_exports(place: str, text: str, *, package: bool) -> list[str]:
         problems.append(f"{place}: __all__ is not sorted; let ruff do it")
     if len(set(exported)) != len(exported):
         problems.append(f"{place}: __all__ names something twice")
-    unknown = set(exported) - defined - imported - {"__version__"}
+    unknown = set(exported) - defined - imported - _lazy(tree) - {"__version__"}
     if unknown:
         problems.append(f"{place}: __all__ names what is not there: {', '.join(sorted(unknown))}")
-    hidden = (defined or _ours(tree, imported)) - set(exported) if package else set()
+    hidden: set[str] = set()
+    if package:
+        hidden = (defined or _lazy(tree) or _ours(tree, imported)) - set(exported)
     if hidden:
         problems.append(f"{place}: __all__ lacks {', '.join(sorted(hidden))}")
     return problems
@@ -163,6 +177,32 @@ def _ours(tree: ast.Module, imported: Collection[str]) -> set[str]:
     return found.intersection(imported)
 
 
+def _lazy(tree: ast.Module) -> set[str]:
+    """Return the names that a module with a ``__getattr__`` imports when they are asked for.
+
+    They stand twice: under ``if TYPE_CHECKING``, for tools, and in a dict, name to module.
+    """
+    if not any(
+        isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body
+    ):
+        return set()
+    for_tools = {
+        alias
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in node.body
+        for _, _, alias in _imported(inner)
+    }
+    homes = {
+        key.value
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict)
+        for key in node.value.keys
+        if isinstance(key, ast.Constant)
+    }
+    return for_tools & homes
+
+
 def _export_order(name: str) -> tuple[int, str]:
     """Constants, then classes, then the rest, as ruff sorts them."""
     if name.isupper():
@@ -202,62 +242,6 @@ def _packaged(place: str, table: Mapping[str, Any]) -> Iterator[str]:
         yield f"{place}: should depend on 'penstock>=0.1,<2', a range, got {core}"
 
 
-_ADR_SECTIONS: Final = (
-    "## Context",
-    "## Decision",
-    "## Alternatives",
-    "## Consequences",
-    "## A change violates this when",
-)
-
-
-def check_adr(place: str, text: str) -> list[str]:
-    """A decision says what else was thought of, and how to see that it is broken."""
-    at = [text.find(f"\n{title}") for title in _ADR_SECTIONS]
-    missing = [title for title, found in zip(_ADR_SECTIONS, at, strict=True) if found < 0]
-    if missing:
-        return [f"{place}: lacks {', '.join(missing)}"]
-    return [] if at == sorted(at) else [f"{place}: its sections are out of order"]
-
-
-def check_adr_index(index: str, files: Iterable[str]) -> list[str]:
-    """Every decision is listed, by a link to its file, and numbered without gaps."""
-    names = sorted(files)
-    problems = [f"docs/adr/README.md: lacks {name}" for name in names if f"({name})" not in index]
-    numbers = [int(name[:4]) for name in names]
-    if numbers != list(range(1, len(names) + 1)):
-        problems.append(f"docs/adr: the numbers are {numbers}; they should have no gap and no twin")
-    return problems
-
-
-def check_code_map(text: str, packages: Iterable[str], modules: Collection[str]) -> list[str]:
-    """Every package stands in the code map, and every module that the text names exists."""
-    named = {
-        word for code in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"[\w.]+", code)
-    }
-    problems = [
-        f"ARCHITECTURE.md: the code map lacks `{name}`" for name in packages if name not in named
-    ]
-    for name in sorted(named):
-        if re.match(r"penstock(_\w+)?\.", name):
-            parent = name.rpartition(".")[0]
-            if name not in modules and (parent not in modules or name.rpartition(".")[2].islower()):
-                problems.append(f"ARCHITECTURE.md: names `{name}`, which does not exist")
-    return problems
-
-
-def check_limits(text: str, sources: Mapping[str, str]) -> list[str]:
-    """Every row ``| `CONSTANT` | `module` |`` of the table of limits is true."""
-    rows = re.findall(
-        r"^\|[^|\n]*`([A-Z_0-9]+)`[^|\n]*\|[^|\n]*`(penstock[\w.]+)`", text, re.MULTILINE
-    )
-    problems = [] if rows else ["ARCHITECTURE.md: has no table of limits"]
-    for constant, module in rows:
-        if not re.search(rf"^{constant}\b.*=", sources.get(module, ""), re.MULTILINE):
-            problems.append(f"ARCHITECTURE.md: {module} has no limit {constant}")
-    return problems
-
-
 def check_licence(text: str) -> list[str]:
     """The licence is the Apache one, whole."""
     head = " ".join(text.split())[:60]
@@ -273,66 +257,3 @@ def check_places(place: str, text: str) -> list[str]:
         for number, line in enumerate(text.splitlines(), 1)
         if (found := _MACHINE.search(line) or _REGISTRY.search(line))
     ]
-
-
-def sh_blocks(text: str) -> list[str]:
-    """Return the fenced ``sh`` blocks of a Markdown text."""
-    return re.findall(r"^```sh[ \t]*\n(.*?)^```[ \t]*$", text, re.MULTILINE | re.DOTALL)
-
-
-def commands_of(block: str) -> list[str]:
-    """Return the commands of a block; a line that ends in a backslash goes on."""
-    lines = block.replace("\\\n", " ").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
-
-
-def check_first_commands(readme: str) -> list[str]:
-    """The README opens with how to run it and how to test it: one command each."""
-    blocks = sh_blocks(readme)
-    if len(blocks) < 2:
-        return [f"README.md: has {len(blocks)} sh blocks; the first two run and test the project"]
-    return [
-        f"README.md: sh block {number} holds {len(found)} commands, should hold one"
-        for number, block in enumerate(blocks[:2], 1)
-        if len(found := commands_of(block)) != 1
-    ]
-
-
-def check_links(place: str, text: str, exists: Any) -> list[str]:
-    """Relative links lead to a file; ``exists(path)`` is asked, relative to the document."""
-    prose = re.sub(r"^```.*?^```[ \t]*$", "", text, flags=re.MULTILINE | re.DOTALL)
-    links = re.findall(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)", prose)
-    problems = []
-    for link in links:
-        path, _, anchor = link.partition("#")
-        if re.match(r"[a-z]+:", link):
-            continue
-        if path and not exists(path):
-            problems.append(f"{place}: the link '{link}' leads nowhere")
-        elif not path and anchor not in _anchors(text):
-            problems.append(f"{place}: has no heading for '#{anchor}'")
-    return problems
-
-
-def _anchors(text: str) -> set[str]:
-    """Return the anchors that GitHub makes of the headings."""
-    titles = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
-
-
-def check_commands(
-    place: str, text: str, *, sessions: Collection[str], subcommands: Collection[str]
-) -> list[str]:
-    """Every nox session and penstock subcommand that a document shows exists."""
-    problems = []
-    for command in (one for block in sh_blocks(text) for one in commands_of(block)):
-        for words in re.findall(r"\bnox -s ([\w ]+)", command):
-            problems += [
-                f"{place}: shows 'nox -s {name}'; there is no such session"
-                for name in words.split()
-                if name not in sessions
-            ]
-        for name in re.findall(r"(?:^|[/&;] *|\s)penstock ([a-z][\w-]*)", command):
-            if name not in subcommands:
-                problems.append(f"{place}: shows 'penstock {name}'; there is no such command")
-    return problems

@@ -48,6 +48,17 @@ def sources() -> dict[str, str]:
     }
 
 
+def find(path: str) -> Path | None:
+    """Return what a path names, in the repository or, in short, in one of the packages."""
+    bases = [
+        ROOT,
+        ROOT / "core/src/penstock",
+        ROOT / "core/src/penstock/runtime",
+        *(ROOT / folder / "src" for folder in FOLDERS),
+    ]
+    return next((base / path for base in bases if (base / path).exists()), None)
+
+
 def module_name(place: str) -> str:
     """Return the dotted name of a module's path."""
     inside = place.partition("/src/")[2].removesuffix(".py").removesuffix("/__init__")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import checks
+import doc_checks
 import pytest
 
 
@@ -43,6 +44,9 @@ def test_banned_call_is_a_problem(text: str) -> None:
 
 
 def test_harmless_calls_are_none() -> None:
+    narrow = "import yaml\nclass Mine(yaml.SafeLoader): ...\nyaml.load(x, Loader=Mine)"
+    assert not checks.check_banned_calls("a.py", narrow)
+    assert checks.check_banned_calls("a.py", narrow.replace("Safe", "Full"))
     text = "import time, yaml\ntime.monotonic()\nyaml.safe_load(x)\nframe.eval(x)\ncontrol.sleep(1)"
     assert not checks.check_banned_calls("a.py", text)
 
@@ -77,6 +81,25 @@ def test_exports_that_agree_are_none(text: str) -> None:
     assert not checks.check_exports("p/__init__.py", text, package=True)
 
 
+LAZY = """
+if TYPE_CHECKING:
+    from penstock_x._a import A
+__all__ = ["A"]
+_HOMES = {"A": "_a"}
+def __getattr__(name): ...
+"""
+
+
+def test_lazy_exports_stand_in_all_three_places() -> None:
+    def problems(text: str) -> list[str]:
+        return checks.check_exports("p/__init__.py", text, package=True)
+
+    assert not problems(LAZY)
+    assert problems(LAZY.replace('_HOMES = {"A"', '_HOMES = {"B"'))
+    assert problems(LAZY.replace("import A", "import B"))
+    assert problems(LAZY.replace('__all__ = ["A"]', "__all__ = []"))
+
+
 def project(
     name: str, version: str = "1", core: str = "penstock>=0.1,<2", src: str | None = None
 ) -> str:
@@ -108,32 +131,50 @@ GOOD_ADR = "# T\n" + "".join(
 
 
 def test_decision_without_a_section_is_a_problem() -> None:
-    assert not checks.check_adr("0001-a.md", GOOD_ADR)
-    assert checks.check_adr("0001-a.md", GOOD_ADR.replace("## Alternatives", "## Others"))
-    assert checks.check_adr("0001-a.md", GOOD_ADR.replace("## Context", "") + "\n## Context\n")
+    assert not doc_checks.check_adr("0001-a.md", GOOD_ADR)
+    assert doc_checks.check_adr("0001-a.md", GOOD_ADR.replace("## Alternatives", "## Others"))
+    assert doc_checks.check_adr("0001-a.md", GOOD_ADR.replace("## Context", "") + "\n## Context\n")
 
 
 def test_decision_not_indexed_is_a_problem() -> None:
-    assert not checks.check_adr_index("[a](0001-a.md)", ["0001-a.md"])
-    assert checks.check_adr_index("", ["0001-a.md"])
-    assert checks.check_adr_index("(0001-a.md) (0003-b.md)", ["0001-a.md", "0003-b.md"])
+    assert not doc_checks.check_adr_index("[a](0001-a.md)", ["0001-a.md"])
+    assert doc_checks.check_adr_index("", ["0001-a.md"])
+    assert doc_checks.check_adr_index("(0001-a.md) (0003-b.md)", ["0001-a.md", "0003-b.md"])
 
 
 def test_code_map_that_is_not_true_is_a_problem() -> None:
-    modules = {"penstock.data", "penstock.data._batch"}
-    say = checks.check_code_map
-    assert not say("`penstock.data` `penstock.data.Batch`", ["penstock.data"], modules)
-    assert say("", ["penstock.data"], modules)
-    assert say("penstock.data", ["penstock.data"], modules)
-    assert say("`penstock.data` `penstock.data.gone`", ["penstock.data"], modules)
-    assert say("`penstock.data` `penstock.gone.Batch`", ["penstock.data"], modules)
+    def exists(path: str) -> bool:
+        return path in {"core/src/penstock/data", "data/_batch.py", "worker.py", "tests"}
+
+    say = doc_checks.check_code_map
+    package = "core/src/penstock/data"
+    good = f"| `{package}` | `data/_batch.py` and `worker.py` in `tests/`; `nox -s lint`, `a.b` |"
+    assert not say(good, [package], exists)
+    assert say("", [package], exists)
+    assert say(package, [package], exists)
+    assert say(f"`{package}` `data/_gone.py`", [package], exists)
+    assert say(f"`{package}` `gone.py`", [package], exists)
 
 
-def test_limit_that_is_not_there_is_a_problem() -> None:
-    row = "| `ROWS_MAX` | `penstock.data` | 5 |"
-    assert not checks.check_limits(row, {"penstock.data": "ROWS_MAX: Final = 5"})
-    assert checks.check_limits(row, {"penstock.data": "OTHER_MAX: Final = 5"})
-    assert checks.check_limits("", {})
+@pytest.mark.parametrize(
+    ("row", "source", "wrong"),
+    [
+        ("| rows | `ROWS_MAX` | 5,000 | `a.py` |", "ROWS_MAX: Final = 5_000", False),
+        ("| rows | `ROWS_MAX` | 5 | `a.py` |", "ROWS_MAX: Final = 6", True),
+        ("| rows | `ROWS_MAX` | 5 | `a.py` |", "OTHER_MAX: Final = 5", True),
+        (
+            "| body | `BODY_BYTES_MAX` | 2 MiB | `a.py` |",
+            "BODY_BYTES_MAX: Final = 2 * 1024**2",
+            False,
+        ),
+        ("| queue | `QUEUE_KBYTES` | 2 MiB | `a.py` |", "QUEUE_KBYTES: Final = 2 * 1024", False),
+        ("| wait | `WAIT_MS` | 0.5 s | `a.py` |", "WAIT_MS: Final = 500", False),
+        ("| wait | `WAIT_S` | 5 weeks | `a.py` |", "WAIT_S: Final = 5", True),
+        ("no table", "", True),
+    ],
+)
+def test_limit_that_is_not_so_is_a_problem(row: str, source: str, *, wrong: bool) -> None:
+    assert bool(doc_checks.check_limits(row, lambda _: source)) is wrong
 
 
 def test_licence_that_is_another_is_a_problem() -> None:
@@ -165,10 +206,10 @@ def test_other_addresses_are_none() -> None:
 
 def test_first_commands_that_are_several_are_a_problem() -> None:
     one = "```sh\npython3 -m venv .venv && \\\n  .venv/bin/nox\n```\n"
-    assert not checks.check_first_commands(one + "text\n" + one)
-    assert checks.check_first_commands(one)
-    assert checks.check_first_commands("```sh\na\nb\n```\n" + one)
-    assert checks.check_first_commands("```sh\n# nothing\n```\n" + one)
+    assert not doc_checks.check_first_commands(one + "text\n" + one)
+    assert doc_checks.check_first_commands(one)
+    assert doc_checks.check_first_commands("```sh\na\nb\n```\n" + one)
+    assert doc_checks.check_first_commands("```sh\n# nothing\n```\n" + one)
 
 
 def test_link_that_leads_nowhere_is_a_problem() -> None:
@@ -176,10 +217,10 @@ def test_link_that_leads_nowhere_is_a_problem() -> None:
         return path == "there.md"
 
     good = "# A title, short\n[a](there.md#x) [b](https://x.example/y) [c](#a-title-short)"
-    assert not checks.check_links("a.md", good, exists)
-    assert checks.check_links("a.md", "[a](gone.md)", exists)
-    assert checks.check_links("a.md", "[a](#gone)", exists)
-    assert not checks.check_links("a.md", "```sh\n[a](gone.md)\n```\n", exists)
+    assert not doc_checks.check_links("a.md", good, exists)
+    assert doc_checks.check_links("a.md", "[a](gone.md)", exists)
+    assert doc_checks.check_links("a.md", "[a](#gone)", exists)
+    assert not doc_checks.check_links("a.md", "```sh\n[a](gone.md)\n```\n", exists)
 
 
 @pytest.mark.parametrize(
@@ -195,5 +236,7 @@ def test_link_that_leads_nowhere_is_a_problem() -> None:
 )
 def test_command_that_does_not_exist_is_a_problem(command: str, *, wrong: bool) -> None:
     text = f"```sh\n{command}\n```\n"
-    found = checks.check_commands("a.md", text, sessions={"tests", "lint"}, subcommands={"demo"})
+    found = doc_checks.check_commands(
+        "a.md", text, sessions={"tests", "lint"}, subcommands={"demo"}
+    )
     assert bool(found) is wrong

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import decimal
 from types import ModuleType
 from typing import Any, Final
 
 import jpype
 
-from penstock.data import Date, Decimal, EpochMillis, Schema, Time, Timestamp, Type
+from penstock.data import Date, Decimal, Schema, Time, Timestamp, Type
 from penstock.errors import DataError
+from penstock_converters._tostring import moment_ms
 
 _DATA: Final = "org.apache.kafka.connect.data."
 _MOMENTS: Final = (Date.NAME, Time.NAME, Timestamp.NAME)
-_DAY_MS: Final = 86_400_000
 
 
 class JavaRefusedError(Exception):
@@ -135,43 +134,37 @@ class Bridge:
             sign, digits, exponent = value.as_tuple()
             unscaled = self._big_integer("".join(map(str, ("-" if sign else "", *digits))))
             return self._big_decimal(unscaled, jpype.JInt(-int(exponent)))
-        return self._date(jpype.JLong(milliseconds(value)))
+        return self._date(jpype.JLong(moment_ms(value)))
 
     def python(self, schema: Any, value: Any) -> Any:
         """Return our form of a Java value; moments as their milliseconds."""
         if value is None:
             return None
-        kind = str(value.getClass().getName()) if hasattr(value, "getClass") else ""
-        if kind == "java.util.Date":
-            return ("ms", int(value.getTime()))
-        if kind == "java.math.BigDecimal":
-            return decimal.Decimal(str(value))
-        if kind.endswith(".Struct"):
-            return {
-                str(field.name()): self.python(
-                    field.schema(), value.getWithoutDefault(field.name())
-                )
-                for field in schema.fields()
-            }
+        if isinstance(value, self._struct):
+            return self._members(value)
         if isinstance(value, self._class("java.util.Map")):
-            parts = (None, None) if schema is None else (schema.keySchema(), schema.valueSchema())
-            return {
-                self.python(parts[0], entry.getKey()): self.python(parts[1], entry.getValue())
-                for entry in value.entrySet()
-            }
+            return self._entries(schema, value)
         if isinstance(value, self._class("java.util.List")):
             element = None if schema is None else schema.valueSchema()
             return [self.python(element, one) for one in value]
-        return _from_primitive(value)
+        if isinstance(value, self._date):
+            return ("ms", int(value.getTime()))
+        exact = isinstance(value, self._big_decimal)
+        return decimal.Decimal(str(value)) if exact else _from_primitive(value)
 
+    def _members(self, value: Any) -> dict[str, Any]:
+        get = value.getWithoutDefault
+        return {
+            str(field.name()): self.python(field.schema(), get(field.name()))
+            for field in value.schema().fields()
+        }
 
-def milliseconds(value: Any) -> int:
-    """Return what Java's Date of one of our moments holds."""
-    if isinstance(value, EpochMillis):
-        return value.ms
-    if isinstance(value, dt.datetime):
-        return Timestamp.to_ms(value)
-    return Time.to_ms(value) if isinstance(value, dt.time) else Date.to_days(value) * _DAY_MS
+    def _entries(self, schema: Any, value: Any) -> dict[Any, Any]:
+        parts = (None, None) if schema is None else (schema.keySchema(), schema.valueSchema())
+        return {
+            self.python(parts[0], entry.getKey()): self.python(parts[1], entry.getValue())
+            for entry in value.entrySet()
+        }
 
 
 def _java_bytes(data: bytes) -> Any:

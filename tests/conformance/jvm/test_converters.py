@@ -16,7 +16,8 @@ from penstock.errors import DataError
 from penstock_converters import SimpleHeaderConverter
 from penstock_converters._charsets import UTF8
 from penstock_converters._javatext import double_text, float_text
-from tests.conformance.jvm.bridge import Bridge, JavaRefusedError, milliseconds
+from penstock_converters._tostring import moment_ms
+from tests.conformance.jvm.bridge import Bridge, JavaRefusedError
 from tests.unit.converters.records import (
     bare_values,
     columns,
@@ -108,6 +109,7 @@ def test_json_with_schema_is_read_alike(
     java_schema, expected = bridge.read(theirs, data)
     schema, value = ours.to_connect_data("t", data)
     assert _wire(value) == _wire(expected)
+    assert schema is not None
     assert bool(java_schema.equals(bridge.schema(schema))) or _has_odd_default(schema)
 
 
@@ -122,7 +124,7 @@ def _as_java_holds(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_java_holds(one) for one in value]
     if hasattr(value, "ms") or hasattr(value, "isoformat"):
-        return ("ms", milliseconds(value))
+        return ("ms", moment_ms(value))
     return 0.0 if type(value) is float and value == 0.0 else value
 
 
@@ -298,7 +300,7 @@ def _holds_moment_before_1970(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(_holds_moment_before_1970, value))
     is_moment = hasattr(value, "ms") or hasattr(value, "isoformat")
-    return is_moment and milliseconds(value) < 0
+    return is_moment and moment_ms(value) < 0
 
 
 @_relaxed

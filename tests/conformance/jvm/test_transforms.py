@@ -243,5 +243,5 @@ def test_predicates_answer_as_java_does(
     ours.open()
     answer = ours.test_batch(batch_of(record))
     assert ours.test(record) == expected
-    assert (answer if isinstance(answer, bool) else list(answer)[0]) == expected
+    assert (answer if isinstance(answer, bool) else next(iter(answer))) == expected
     assert not isinstance(answer, Repeat)

@@ -22,6 +22,7 @@ from penstock.data import (
     Type,
 )
 from penstock_converters import JsonConverter, StringConverter
+from penstock_converters._tostring import moment_ms
 
 DAY_MS: Final = 86_400_000
 
@@ -59,6 +60,11 @@ doubles = st.floats(allow_nan=False) | st.sampled_from([0.0, -0.0, 1e7, 1e-3, 1e
 _unscaled = st.integers(-(10**22), 10**22) | st.integers(-300, 300)
 _near_ms = st.integers(-62_135_596_800_000, 253_402_300_799_999)
 
+_MOMENTS: Final[dict[str | None, st.SearchStrategy[Any]]] = {
+    Date.NAME: integers(32).map(Date.from_days),
+    Time.NAME: st.integers(0, DAY_MS).map(Time.from_ms),
+    Timestamp.NAME: (integers(64) | _near_ms).map(Timestamp.from_ms),
+}
 _PRIMITIVE_VALUES: Final[dict[Type, st.SearchStrategy[Any]]] = {
     **{kind: integers(bits) for kind, bits in INTEGER_BITS.items()},
     Type.FLOAT32: singles,
@@ -74,12 +80,8 @@ def solid_values(schema: Schema) -> st.SearchStrategy[Any]:
     if schema.name == Decimal.NAME:
         scale = Decimal.scale_of(schema)
         return _unscaled.map(lambda number: decimal.Decimal(number).scaleb(-scale))
-    if schema.name == Date.NAME:
-        return integers(32).map(Date.from_days)
-    if schema.name == Time.NAME:
-        return st.integers(0, DAY_MS).map(Time.from_ms)
-    if schema.name == Timestamp.NAME:
-        return (integers(64) | _near_ms).map(Timestamp.from_ms)
+    if schema.name in _MOMENTS:
+        return _MOMENTS[schema.name]
     if schema.type is Type.STRUCT:
         members = {field.name: values(field.schema) for field in schema.fields}
         return st.fixed_dictionaries(members)
@@ -179,12 +181,8 @@ def comparable(value: Any) -> Any:
         return ("dict", sorted(pairs, key=repr))
     if isinstance(value, list | tuple):
         return [comparable(one) for one in value]
-    if isinstance(value, dt.datetime | EpochMillis):
-        return ("ms", Timestamp.to_ms(value))
-    if isinstance(value, dt.date):
-        return ("ms", Date.to_days(value) * DAY_MS)
-    if isinstance(value, dt.time):
-        return ("ms", Time.to_ms(value))
+    if isinstance(value, dt.date | dt.time | EpochMillis):
+        return ("ms", moment_ms(value))
     if isinstance(value, bytearray | memoryview):
         return repr(bytes(value))
     return f"{type(value).__name__} {value!r}"

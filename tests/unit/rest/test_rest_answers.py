@@ -20,6 +20,9 @@ from penstock.rest.service import RestService
 from penstock.runtime.herder.commands import Command, PutConnector
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 class Herder:
     """Answers every command with ``result``, or raises it."""
 
@@ -114,14 +117,15 @@ def test_http_errors_say_what_http_says(status: int) -> None:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({}, 201),
+        ({}, 415),
+        ({"Content-Type": ""}, 415),
         ({"Content-Type": "application/json"}, 201),
         ({"Content-Type": "APPLICATION/JSON; charset=utf-8"}, 201),
         ({"Content-Type": "text/plain"}, 415),
         ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
         ({"Content-Type": "application/jsonx"}, 415),
-        ({"Content-Encoding": "gzip"}, 415),
-        ({"Content-Encoding": "Identity"}, 201),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415),
+        ({"Content-Type": "application/json", "Content-Encoding": "Identity"}, 201),
     ],
 )
 def test_media_types(headers: dict[str, str], status: int) -> None:
@@ -149,7 +153,7 @@ def test_large_body_is_413_before_it_is_read() -> None:
             yield b" " * (1 << 20)
 
     herder = Herder()
-    answer = ask(herder, "POST", "/connectors", content=endless())
+    answer = ask(herder, "POST", "/connectors", content=endless(), headers=JSON)
     assert answer.status_code == 413
     assert str(BODY_BYTES_MAX) in answer.json()["message"]
     assert read <= BODY_BYTES_MAX + (2 << 20)
@@ -158,7 +162,7 @@ def test_large_body_is_413_before_it_is_read() -> None:
         "POST",
         "/connectors",
         content=b"{}",
-        headers={"Content-Length": str(BODY_BYTES_MAX + 1)},
+        headers={**JSON, "Content-Length": str(BODY_BYTES_MAX + 1)},
     )
     assert told.status_code == 413
     assert not herder.asked
@@ -171,6 +175,13 @@ def test_body_of_get_and_delete_is_not_read() -> None:
             herder, method, "/connectors/x", content=b"{", headers={"Content-Type": "text/plain"}
         )
         assert answer.is_success
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": "0"}, JSON])
+def test_request_without_a_body_needs_no_type(headers: dict[str, str]) -> None:
+    assert ask(Herder(), "PUT", "/connectors/x/pause", headers=headers).status_code == 202
+    empty = ask(Herder(), "POST", "/connectors", headers=headers)
+    assert (empty.status_code, empty.json()["message"]) == (400, "the request needs a JSON body")
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,11 @@ class RestApp:
 
     async def _body(self, request: Request) -> bytes:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media and media != "application/json":
+        has_body = "transfer-encoding" in request.headers or (
+            request.headers.get("content-length", "0") != "0"
+        )
+        # A body without a type is refused too: any web page may have a browser send one here.
+        if media != "application/json" and (media or has_body):
             raise HttpError(415)
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise HttpError(415)

@@ -53,7 +53,11 @@ class Router:
             HttpError: 404 for an unknown path; 405, with the methods it has, for a known one.
             BadRequestError: the path is not properly encoded.
         """
-        parts = [part for part in raw_path.partition("?")[0].split("/") if part]
+        path = raw_path.partition("?")[0].removeprefix("/").removesuffix("/")
+        parts = path.split("/") if path else []
+        if "" in parts:
+            # Such as /connectors//config with an empty name: it must not hit the next part.
+            raise BadRequestError("the path has an empty part")
         if ".." in parts or "." in parts:
             raise HttpError(404)
         segments = [_decoded(part) for part in parts]

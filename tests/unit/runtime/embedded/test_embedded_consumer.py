@@ -189,6 +189,36 @@ def test_partitions_move_with_their_positions(log: Any, make_told: Any) -> None:
         a.commit({moved: 10}, 1)
 
 
+def test_an_expelled_consumer_loses_its_partitions_and_joins_again(log: Any, told: Any) -> None:
+    put(log, *numbers(0, 10))
+    consumer = log.consumer()
+    consumer.subscribe(["t"], told.listener)
+    consumer.poll(1, 0)
+    consumer.poll(4, 0)
+    consumer.commit({T0: 2}, 1)
+    other = log.producer()
+    with other._database.write("expelling it") as connection:
+        connection.execute("DELETE FROM member")
+    log.clock.s += 100
+    assert consumer.poll(4, 0) == ()
+    assert told.take() == ["+t-0", "!t-0"]
+    assert consumer.position(T0) is None
+    with pytest.raises(RetriableError, match="no member at the moment"):
+        consumer.commit({T0: 4}, 1)
+    assert consumer.poll(4, 0) == ()
+    assert told.take() == ["+t-0"]
+    # What was not committed comes again, also what had been loaded before.
+    assert consumer.poll(100, 0)[0].values == numbers(2, 10)
+
+
+def test_closing_does_not_wait_for_those_who_hold_the_file(log: Any, caplog: Any) -> None:
+    put(log, b"a")
+    producer, consumer = log.producer(), log.reader()
+    with producer._database.write("holding it"):
+        consumer.close(0)
+    assert "will notice by themselves" in caplog.text
+
+
 def test_a_listener_that_fails_fails_the_poll(log: Any, told: Any) -> None:
     def fail(places: Any) -> None:
         raise RetriableError("task says no")

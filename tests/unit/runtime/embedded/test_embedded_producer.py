@@ -108,6 +108,17 @@ def test_small_batches_share_a_segment(log: Any, drain: Any) -> None:
     assert values_of(log, drain) == {0: [b"%d" % i for i in range(300)]}
 
 
+def test_small_and_large_batches_stay_in_order(log: Any, drain: Any) -> None:
+    producer = log.producer()
+    expected: list[bytes] = []
+    for size in (1, 2, 600, 3, 4097, 1, 1):
+        values = [b"%d" % (len(expected) + i) for i in range(size)]
+        assert producer.send(batch(*values), len(expected)) == size
+        expected += values
+    producer.poll(0)
+    assert values_of(log, drain) == {0: expected}
+
+
 def test_all_columns_are_kept(log: Any, drain: Any) -> None:
     producer = log.producer()
     headers = [[("a", b"1"), ("a", None)], ()]

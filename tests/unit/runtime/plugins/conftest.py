@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stevedore import ExtensionManager, _cache
 
 from penstock.runtime.plugins import registry
 from penstock.runtime.plugins.hooks import plugin_manager
@@ -14,8 +15,6 @@ from penstock.runtime.plugins.hooks import plugin_manager
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder on the path that is nobody else's; what is imported from it is forgotten."""
     # Stevedore keeps what it found in memory and on disk; neither may outlive the test.
-    from stevedore import ExtensionManager, _cache
-
     monkeypatch.setattr(_cache, "_c", _cache.Cache(str(tmp_path / "cache")))
     monkeypatch.setattr(ExtensionManager, "ENTRY_POINT_CACHE", {})
     folder = tmp_path / "site"

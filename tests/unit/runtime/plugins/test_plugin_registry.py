@@ -88,7 +88,7 @@ def test_unknown_name_names_near_and_installed_ones() -> None:
     with pytest.raises(PluginError) as told:
         made().resolve("connectors", "Linez")
     assert str(told.value) == (
-        "no connector 'Linez' is installed (did you mean 'Lines' or 'LinesConnector'?); "
+        "no connector 'Linez' is installed (did you mean 'Lines'?); "
         "installed: Out, com.example.LinesConnector"
     )
 

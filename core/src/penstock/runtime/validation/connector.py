@@ -7,6 +7,7 @@ is wrong with single keys: that is in the report, all of it.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -116,8 +117,10 @@ def _own_values(
         why = f"{cls.__name__}.validate must return ConfigValues, got a {type(strange).__name__}"
     except ConfigError as refused:
         return _checked(cls, texts), list(refused.problems)
-    except Exception as problem:
-        log.exception("%s.validate failed", cls.__name__)
+    except Exception as problem:  # noqa: BLE001 - an author's code, whatever it raises
+        # The place, not the trace: its messages may hold what a config provider answered.
+        place = traceback.extract_tb(problem.__traceback__)[-1]
+        log.error("%s.validate failed at %s:%d", cls.__name__, place.filename, place.lineno)  # noqa: TRY400
         why = f"{cls.__name__}.validate failed: {type(problem).__name__}: {problem}"
     return _checked(cls, texts), [Problem("connector.class", f"connector.class: {why}")]
 
