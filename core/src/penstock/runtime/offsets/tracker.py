@@ -30,6 +30,7 @@ class _Span:
     ones. ``places`` finds the place of a row; None when the rows are 0, 1, 2, ...
     """
 
+    key: _Key
     partition: Partition | None
     offsets: Sequence[Offset | None]
     rows: Sequence[int]
@@ -88,7 +89,7 @@ class OffsetTracker:
         self._polls[token] = spans
         self._pending += 1
         for span in spans:
-            self._queues.setdefault(_key(span.partition), deque()).append(span)
+            self._queues.setdefault(span.key, deque()).append(span)
         if not any(len(span.rows) for span in spans):
             self._retire(token)
         return token
@@ -106,6 +107,8 @@ class OffsetTracker:
                 found = [span.places[row] for row in rows if row in span.places]
                 for first, last in _ranges(found):
                     span.ack(first, last)
+            if span.is_done:
+                self._fold(span.key)
         if all(span.is_done for span in spans):
             self._retire(token)
 
@@ -113,23 +116,28 @@ class OffsetTracker:
         del self._polls[token]
         self._pending -= 1
 
+    def _fold(self, key: _Key) -> None:
+        """Forget acknowledged spans at the head of a queue, but for the last safe offset.
+
+        Done as they are acknowledged, so that memory does not grow until the next commit.
+        """
+        queue = self._queues.get(key)
+        while queue and queue[0].is_done:
+            self._note(queue.popleft())
+        if not queue:
+            self._queues.pop(key, None)
+
+    def _note(self, span: _Span) -> None:
+        safe = span.last_safe()
+        if safe is not None and span.partition is not None:
+            self._safe[span.key] = (span.partition, safe)
+
     def committable(self) -> list[tuple[Partition, Offset]]:
         """Return the offsets that became safe since the last call, one a source partition."""
-        for key, queue in list(self._queues.items()):
-            safe: Offset | None = None
-            partition: Partition | None = None
-            while queue:
-                span = queue[0]
-                found = span.last_safe()
-                if found is not None:
-                    safe, partition = found, span.partition
-                if not span.is_done:
-                    break
-                queue.popleft()
-            if not queue:
-                del self._queues[key]
-            if safe is not None and partition is not None:
-                self._safe[key] = (partition, safe)
+        for key in list(self._queues):
+            self._fold(key)
+        for queue in self._queues.values():
+            self._note(queue[0])
         ready = list(self._safe.values())
         self._safe.clear()
         return ready
@@ -142,7 +150,8 @@ def _key(partition: Partition | None) -> _Key:
 def _spans(origin: SourceOrigin) -> list[_Span]:
     partitions = origin.partitions
     if isinstance(partitions, Repeat):
-        return [_Span(partitions.value, origin.offsets, range(len(partitions)), None)]
+        key = _key(partitions.value)
+        return [_Span(key, partitions.value, origin.offsets, range(len(partitions)), None)]
     groups: dict[_Key, list[int]] = {}
     known: dict[int, _Key] = {}
     for row, partition in enumerate(partitions):
@@ -152,8 +161,8 @@ def _spans(origin: SourceOrigin) -> list[_Span]:
             key = known[id(partition)] = _key(partition)
         groups.setdefault(key, []).append(row)
     return [
-        _Span(partitions[rows[0]], origin.offsets, rows, {row: i for i, row in enumerate(rows)})
-        for rows in groups.values()
+        _Span(key, partitions[rows[0]], origin.offsets, rows, {r: i for i, r in enumerate(rows)})
+        for key, rows in groups.items()
     ]
 
 
