@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.data import Date, Decimal, EpochMillis, Schema, Time, Timestamp
+from penstock.data import Date, Decimal, EpochMillis, Schema, Time, Timestamp, Type
 from penstock.errors import DataError
 from penstock_converters import SimpleHeaderConverter
 from penstock_converters._javadate import CalendarFields, days_of
@@ -126,3 +126,51 @@ def test_calendar_counts_back_what_it_counted() -> None:
         at = CalendarFields.of(days * 86_400_000)
         if days > -719_000:
             assert days_of(at.year, at.month, at.day) == days
+
+
+@pytest.mark.parametrize(
+    ("text", "schema", "value"),
+    [
+        ("true", Schema.BOOLEAN, True),
+        (" 1 ", Schema.INT8, 1),
+        ("-129", Schema.INT16, -129),
+        ("40000", Schema.INT32, 40000),
+        ("3000000000", Schema.INT64, 3000000000),
+        ("1e3", Schema.INT16, 1000),
+        ("99999999999999999999", Decimal.schema(0), decimal.Decimal(99999999999999999999)),
+        ("1e99999999999", Schema.STRING, "1e99999999999"),
+        ("-", Schema.STRING, "-"),
+        ("a:b", Schema.STRING, "a:b"),
+        ("  ", Schema.STRING, "  "),
+        ("2024-02-30", Date.SCHEMA, dt.date(2024, 3, 1)),
+        ("12:34:56.789Z", Time.SCHEMA, dt.time(12, 34, 56, 789000)),
+        (
+            "2024-01-02T03\\:04\\:05.006Z",
+            Timestamp.SCHEMA,
+            dt.datetime(2024, 1, 2, 3, 4, 5, 6000, tzinfo=dt.UTC),
+        ),
+        ("2024-01-02 03:04:05.006Z", Schema.STRING, "2024-01-02 03:04:05.006Z"),
+        ("xxxx-01-02", Schema.STRING, "xxxx-01-02"),
+        ("99:99:9x.999Z", Schema.STRING, "99:99:9x.999Z"),
+        ("[ 1 , 300 ]", Schema.array(Schema.INT16), [1, 300]),
+        ("[1,2.5]", Schema.array(Schema.FLOAT32), [1.0, 2.5]),
+        ('["2024-01-02"]', Schema.array(Date.SCHEMA), [dt.date(2024, 1, 2)]),
+        ('{"a":{"b":[true]}}', None, {"a": {"b": [True]}}),
+        ("[1,", Schema.STRING, "[1,"),
+        ("[,]", Schema.STRING, "[,]"),
+        ("[a]", Schema.STRING, "[a]"),
+        ("{a:1}", Schema.STRING, "{a:1}"),
+        ("{null:1}", Schema.STRING, "{null:1}"),
+        ("{[1]:1}", Schema.STRING, "{[1]:1}"),
+        ('["abc', Schema.STRING, '["abc'),
+        ("[0.1,99999999999999999999.5]", None, None),
+    ],
+)
+def test_text_is_read_as_the_smallest_type(text: str, schema: Schema | None, value: Any) -> None:
+    found_schema, found = read(text)
+    if value is not None:
+        assert found == value
+    if schema is not None:
+        assert found_schema == schema
+    else:
+        assert found_schema is None or found_schema.type in (Type.MAP, Type.ARRAY)

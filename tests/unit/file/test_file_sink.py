@@ -7,9 +7,9 @@ import decimal
 import errno
 import fcntl
 import os
-import resource
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,29 +182,39 @@ def test_folder_that_vanished_fails_the_task(tmp_path: Path) -> None:
     end(task)
 
 
-@pytest.fixture
-def _file_of_1000_bytes() -> Iterator[None]:
-    """Let no file of this process grow past 1000 bytes, which fails a write half way."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+HALF_WAY = """
+import resource, signal, sys
+from pathlib import Path
+from penstock.errors import ConnectError
+from tests.unit.file.test_file_sink import end, sink, sink_batch
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+task = sink(Path(sys.argv[1]))
+task.put_batch(sink_batch(["before"]))
+lines = [f"line {n:04d}" for n in range(300)]
+try:
+    task.put_batch(sink_batch(lines))
+except ConnectError as problem:
+    print(problem)
+print(repr(Path(sys.argv[1]).read_text()))
+task.put_batch(sink_batch(lines[:20]))
+task.flush({})
+end(task)
+"""
 
 
-@pytest.mark.usefixtures("_file_of_1000_bytes")
 def test_write_that_fails_half_way_leaves_nothing_and_comes_again(tmp_path: Path) -> None:
+    """No file of that process may grow past 1000 bytes, which fails a write half way."""
     out = tmp_path / "out.txt"
     out.write_text("theirs")
-    task = sink(out)
-    task.put_batch(sink_batch(["before"]))
-    lines = [f"line {n:04d}" for n in range(300)]
-    with pytest.raises(ConnectError, match=r"out\.txt' failed: File too large; make room"):
-        task.put_batch(sink_batch(lines))
-    assert out.read_text() == "theirs\nbefore\n"
-    task.put_batch(sink_batch(lines[:20]))
-    task.flush({})
-    end(task)
-    assert out.read_text().splitlines() == ["theirs", "before", *lines[:20]]
+    done = subprocess.run(
+        [sys.executable, "-c", HALF_WAY, str(out)], capture_output=True, text=True, check=True
+    )
+    assert "out.txt' failed: File too large; make room" in done.stdout
+    assert repr("theirs\nbefore\n") in done.stdout
+    lines = [f"line {n:04d}" for n in range(20)]
+    assert out.read_text().splitlines() == ["theirs", "before", *lines]
 
 
 @pytest.fixture

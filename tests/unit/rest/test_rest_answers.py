@@ -19,7 +19,6 @@ from penstock.rest.errors import HttpError, error_body, status_of
 from penstock.rest.service import RestService
 from penstock.runtime.herder.commands import Command, PutConnector
 
-
 JSON = {"Content-Type": "application/json"}
 
 

@@ -91,7 +91,7 @@ def test_badly_encoded_path_is_400(part: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["//", "//connectors", "/connectors//", "/connectors//config", "/connectors/x//tasks"]
+    "path", ["//connectors", "/connectors//", "/connectors//config", "/connectors/x//tasks"]
 )
 def test_empty_part_is_400_and_never_stands_for_its_neighbour(path: str) -> None:
     with pytest.raises(BadRequestError, match="empty part"):

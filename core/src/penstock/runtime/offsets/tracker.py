@@ -150,8 +150,9 @@ def _key(partition: Partition | None) -> _Key:
 def _spans(origin: SourceOrigin) -> list[_Span]:
     partitions = origin.partitions
     if isinstance(partitions, Repeat):
-        key = _key(partitions.value)
-        return [_Span(key, partitions.value, origin.offsets, range(len(partitions)), None)]
+        shared = partitions.value
+        rows = range(len(partitions))
+        return [_Span(_key(shared), shared, origin.offsets, rows, None)]
     groups: dict[_Key, list[int]] = {}
     known: dict[int, _Key] = {}
     for row, partition in enumerate(partitions):
