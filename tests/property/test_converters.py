@@ -63,7 +63,15 @@ def test_json_batch_agrees_with_rows(
         assert together == (DataError if DataError in one_by_one else one_by_one)
     if together is DataError:
         return
-    decoded = converter.to_connect_batch("t", together)
+    decoded = _outcome(lambda: converter.to_connect_batch("t", together))
+    if decoded is DataError:
+        # A decimal written as a number may be past what is read without a schema.
+        assert enable == "false"
+        assert any(
+            _outcome(lambda data=data: converter.to_connect_data("t", data)) is DataError
+            for data in together
+        )
+        return
     pairs = [converter.to_connect_data("t", data) for data in together]
     found = decoded.schemas or [decoded.schema] * len(rows)
     assert list(found) == [pair[0] for pair in pairs]

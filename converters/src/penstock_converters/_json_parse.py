@@ -67,7 +67,8 @@ def _decoded(data: bytes) -> str:
 
 def _encoding_of(head: bytes) -> str:
     for mark, name in _MARKS:
-        if head.startswith(mark):
+        # Jackson looks for the marks of wide characters in four bytes, not in fewer.
+        if head.startswith(mark) and (len(head) == 4 or name == "utf-8-sig"):  # noqa: PLR2004
             return name
     zeros = bytes(1 if byte == 0 else 0 for byte in head)
     if len(head) == 4:  # noqa: PLR2004 - what one character takes in UTF-32
