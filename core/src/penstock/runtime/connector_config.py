@@ -17,6 +17,7 @@ from penstock.errors import ConfigError, Problem
 from penstock.runtime.connector_checks import cross_problems, override_problems
 from penstock.runtime.connector_keys import (
     CommonKeys,
+    ConditionKeys,
     PredicateKeys,
     SinkKeys,
     SourceKeys,
@@ -40,6 +41,7 @@ CONVERTERS: Final = ("key", "value", "header")
 SIMPLE_HEADER: Final = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
 # Anything else is an error of a sided transform's validation, or another transform's own key.
 _TARGETS: Final = {side.value: side for side in Side}
+_OF_TRANSFORMS: Final = frozenset({"type", "plugin.version", "negate", "predicate"})
 
 
 @attrs.frozen
@@ -155,7 +157,11 @@ def _problems(
         checked += ConfigSpec.of(SinkKeys).check(raw)
     if is_sink is not True:
         checked += ConfigSpec.of(SourceKeys).check(raw)
-    for kind, keys in (("transforms", TransformKeys), ("predicates", PredicateKeys)):
+    for kind, keys in (
+        ("transforms", TransformKeys),
+        ("transforms", ConditionKeys),
+        ("predicates", PredicateKeys),
+    ):
         for alias in aliases[kind]:
             prefix = f"{kind}.{alias}."
             checked += prefixed(ConfigSpec.of(keys).check(under(raw, prefix)), prefix)
@@ -232,10 +238,11 @@ def _transforms(common: CommonKeys, raw: Mapping[str, str]) -> list[TransformPla
     for alias in common.transforms:
         own = under(raw, f"transforms.{alias}.")
         keys = ConfigSpec.of(TransformKeys).parse(own)
-        rest = {k: v for k, v in own.items() if k not in ConfigSpec.of(TransformKeys).by_name}
-        predicate = predicates.get(keys.predicate)
+        condition = ConfigSpec.of(ConditionKeys).parse(own)
+        rest = {k: v for k, v in own.items() if k not in _OF_TRANSFORMS}
+        predicate = predicates.get(condition.predicate or "")
         side = side_of(keys.type) or _TARGETS.get(own.get("target", "").strip())
-        found.append(TransformPlan(alias, keys.type, side, rest, predicate, keys.negate))
+        found.append(TransformPlan(alias, keys.type, side, rest, predicate, condition.negate))
     return found
 
 

@@ -12,7 +12,15 @@ from typing import Any
 
 from penstock.config import ClassName, Long, Short, config, key
 
-__all__ = ["CommonKeys", "PredicateKeys", "SidedKeys", "SinkKeys", "SourceKeys", "TransformKeys"]
+__all__ = [
+    "CommonKeys",
+    "ConditionKeys",
+    "PredicateKeys",
+    "SidedKeys",
+    "SinkKeys",
+    "SourceKeys",
+    "TransformKeys",
+]
 
 COMMON = "Common"
 TRANSFORMS = "Transforms"
@@ -147,7 +155,7 @@ class CommonKeys:
         doc="Aliases of the transforms, in the order in which they are applied.",
         importance="low",
         group=TRANSFORMS,
-        order=1,
+        order=12,
         width="long",
         display_name="Transforms",
     )
@@ -156,7 +164,7 @@ class CommonKeys:
         doc="Aliases of the predicates that transforms refer to.",
         importance="low",
         group=PREDICATES,
-        order=1,
+        order=13,
         width="long",
         display_name="Predicates",
     )
@@ -167,9 +175,9 @@ class CommonKeys:
         doc="What to do when a value behind a ${provider:...} reference expires.",
         importance="low",
         group=COMMON,
-        order=12,
+        order=14,
         width="medium",
-        display_name="Reload action",
+        display_name="Reload Action",
     )
     errors_retry_timeout: Long = key(
         default=0,
@@ -178,7 +186,7 @@ class CommonKeys:
         group=ERRORS,
         order=1,
         width="medium",
-        display_name="Retry timeout for errors",
+        display_name="Retry Timeout for Errors",
     )
     errors_retry_delay_max_ms: Long = key(
         default=60_000,
@@ -187,7 +195,7 @@ class CommonKeys:
         group=ERRORS,
         order=2,
         width="medium",
-        display_name="Maximum delay between retries for errors",
+        display_name="Maximum Delay Between Retries for Errors",
     )
     errors_tolerance: str = key(
         default="none",
@@ -197,7 +205,7 @@ class CommonKeys:
         group=ERRORS,
         order=3,
         width="short",
-        display_name="Error tolerance",
+        display_name="Error Tolerance",
     )
     errors_log_enable: bool = key(
         default=False,
@@ -205,7 +213,7 @@ class CommonKeys:
         group=ERRORS,
         order=4,
         width="short",
-        display_name="Log errors",
+        display_name="Log Errors",
     )
     errors_log_include_messages: bool = key(
         default=False,
@@ -213,7 +221,7 @@ class CommonKeys:
         group=ERRORS,
         order=5,
         width="short",
-        display_name="Log error details",
+        display_name="Log Error Details",
     )
 
 
@@ -237,7 +245,7 @@ class SourceKeys:
         any_case=True,
         doc="Whether the connector must be able to deliver exactly once.",
         group="Exactly Once Support",
-        order=1,
+        order=2,
         width="short",
         display_name="Exactly once support",
     )
@@ -247,7 +255,7 @@ class SourceKeys:
         any_case=True,
         doc="What ends a transaction, when delivery is exactly once.",
         group="Exactly Once Support",
-        order=2,
+        order=3,
         width="short",
         display_name="Transaction Boundary",
     )
@@ -256,7 +264,7 @@ class SourceKeys:
         doc="The length of a transaction in ms, for the boundary 'interval'.",
         importance="low",
         group="Exactly Once Support",
-        order=3,
+        order=4,
         width="short",
         display_name="Transaction boundary interval",
     )
@@ -322,19 +330,27 @@ class SinkKeys:
 
 @config
 class TransformKeys:
-    """Keys of every transform, under ``transforms.<alias>.``."""
+    """Keys of every transform, under ``transforms.<alias>.``, before its own."""
 
     type: ClassName = key(
         doc="The transform: its short name or class name.", importance="high", order=0, width="long"
     )
-    predicate: str = key(
-        default="", doc="Alias of the predicate that chooses the records.", order=1
-    )
-    negate: bool = key(
-        default=False, doc="Choose the records that the predicate does not.", order=2
-    )
     plugin_version: str | None = key(
-        default=None, doc="The version of the transform's plugin.", importance="high", order=3
+        default=None,
+        doc="The version of the transform's plugin.",
+        importance="high",
+        order=1,
+        width="long",
+    )
+
+
+@config
+class ConditionKeys:
+    """Keys of every transform, after its own: for which records it is."""
+
+    negate: bool = key(default=False, doc="Choose the records that the predicate does not choose.")
+    predicate: str | None = key(
+        default=None, doc="Alias of the predicate that chooses the records."
     )
 
 
@@ -350,7 +366,6 @@ class SidedKeys:
         choices=("key", "value"),
         doc="The side of the record that the transform works on.",
         importance="low",
-        order=4,
     )
 
 
@@ -362,5 +377,9 @@ class PredicateKeys:
         doc="The predicate: its short name or class name.", importance="high", order=0, width="long"
     )
     plugin_version: str | None = key(
-        default=None, doc="The version of the predicate's plugin.", importance="high", order=1
+        default=None,
+        doc="The version of the predicate's plugin.",
+        importance="high",
+        order=1,
+        width="long",
     )

@@ -121,7 +121,7 @@ def test_types_and_order_of_the_common_group() -> None:
         "connector.plugin.version",
         "tasks.max",
     ]
-    assert [one["order_in_group"] for one in common] == list(range(1, 13))
+    assert [one["order_in_group"] for one in common] == [*range(1, 12), 14]
     assert {one["name"]: one["type"] for one in common}["connector.class"] == "STRING"
     assert {one["name"]: one["type"] for one in common}["key.converter"] == "CLASS"
 
@@ -171,12 +171,14 @@ def test_transforms_have_groups_and_whole_names() -> None:
     names = [value.name for value in infos.values if value.name.startswith("transforms.c.")]
     assert names == [
         "transforms.c.type",
-        "transforms.c.predicate",
-        "transforms.c.negate",
         "transforms.c.plugin.version",
         "transforms.c.field",
         "transforms.c.locale",
+        "transforms.c.negate",
+        "transforms.c.predicate",
     ]
+    orders = [one.spec.order for one in infos.values if one.name in names]
+    assert orders == list(range(6))
     kind, field = config_of(raw, "transforms.c.type"), config_of(raw, "transforms.c.field")
     assert kind["value"]["value"] == "com.x.Case$Key"
     assert "com.x.Case$Key" in kind["value"]["recommended_values"]
@@ -247,6 +249,19 @@ def test_converter_keys_stand_only_where_the_connector_names_one() -> None:
     names = [value.name for value in validate(raw, {}).values]
     assert "key.converter.locale" in names
     assert "value.converter.locale" not in names
+
+
+def test_what_applies_without_a_word_is_shown() -> None:
+    worker = {"key.converter": "Text", "value.converter": "com.x.Missing"}
+    told = {name: config_of(dict(BASE), name, worker) for name in COMMON_KEYS}
+    text = "validation_doubles.Text"
+    assert told["key.converter"]["definition"]["default_value"] == text
+    assert told["key.converter"]["value"]["value"] == text
+    assert told["value.converter"]["value"]["value"] == "com.x.Missing"
+    assert told["header.converter"]["value"]["value"].endswith(".SimpleHeaderConverter")
+    assert told["connector.plugin.version"]["value"]["value"] == "1.5.0"
+    assert told["connector.plugin.version"]["value"]["recommended_values"] == ["1.5.0"]
+    assert text in told["key.converter"]["value"]["recommended_values"]
 
 
 def test_version_that_is_satisfied_is_no_problem() -> None:

@@ -42,7 +42,7 @@ def add_overrides(infos: ConfigInfos, raw: Mapping[str, str | None], *, is_sink:
                 name=key,
                 type=KeyType.PASSWORD if is_secret else KeyType.STRING,
                 default=None,
-                display_name=key,
+                display_name=key[key.index(".override.") + len(".override.") :],
                 doc="Replaces this property of the connector's own Kafka client.",
             )
             values.append(ConfigValue(spec=spec, parsed=text, given=text))
@@ -66,7 +66,7 @@ def client_problems(
         except ConfigError as refused:
             # What is wrong with the worker's own properties is no fault of this connector.
             problems += [
-                Problem(f"{prefix}{one.key}", f"{prefix}{one.message}")
+                Problem(f"{prefix}{one.key}", one.message.replace(one.key, f"{prefix}{one.key}", 1))
                 for one in refused.problems
                 if f"{prefix}{one.key}" in texts
             ]

@@ -24,6 +24,7 @@ from penstock.runtime.connector_keys import CommonKeys, SinkKeys, SourceKeys
 from penstock.runtime.plugins import registry
 from penstock.runtime.providers import resolved
 from penstock.runtime.validation.clients import add_overrides, client_problems
+from penstock.runtime.validation.defaults import show_defaults
 from penstock.runtime.validation.hiding import hide_resolved
 from penstock.runtime.validation.parts import add_converters, add_transforms, add_values
 from penstock.runtime.validation.versions import version_problems
@@ -85,6 +86,7 @@ def validate(raw: Mapping[str, str | None], worker: Mapping[str, str]) -> Config
     problems += version_problems(texts)
     problems += [Problem(key, f"{key}: null value; leave the key out") for key in nulls]
     _add_problems(infos, problems)
+    show_defaults(infos, worker)
     hide_resolved(infos, given, texts)
     return infos
 

@@ -8,10 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import attrs
+
 from penstock.config import ConfigInfos, ConfigSpec, ConfigValue
 from penstock.errors import PluginError
-from penstock.runtime.connector_config import CONVERTERS, prefixed, under
-from penstock.runtime.connector_keys import PredicateKeys, SidedKeys, TransformKeys
+from penstock.runtime.connector_config import prefixed, under
+from penstock.runtime.connector_keys import (
+    ConditionKeys,
+    PredicateKeys,
+    SidedKeys,
+    TransformKeys,
+)
 from penstock.runtime.plugins import registry
 from penstock.runtime.plugins.names import side_of
 
@@ -45,24 +52,35 @@ def add_transforms(infos: ConfigInfos, raw: Raw) -> None:
         declared = infos.of(kind)
         for alias in (declared.parsed if declared is not None else None) or []:
             prefix = f"{kind}.{alias}."
-            group = f"{kind.capitalize()}: {alias}"
             own = under(raw, prefix)
-            add_values(infos, prefixed(ConfigSpec.of(keys).check(own), prefix, group))
-            chosen = infos.of(f"{prefix}type")
-            if chosen is not None:
-                _add_plugin(infos, chosen, kind, own, group=group)
+            named = ConfigSpec.of(keys).check(own)
+            values = [*named, *_plugin_keys(named[0], kind, own)]
+            if kind == "transforms":
+                values += ConfigSpec.of(ConditionKeys).check(own)
+            _label(values, kind, alias)
+            add_values(infos, prefixed(values, prefix, f"{kind.capitalize()}: {alias}"))
+
+
+def _label(values: Sequence[ConfigValue], kind: str, alias: str) -> None:
+    """Number the keys in their group and name the first two after their alias."""
+    word = _LISTED_AS[kind].capitalize()
+    for order, value in enumerate(values):
+        value.spec = attrs.evolve(value.spec, order=order)
+    for value, part in zip(values, ("type", "version"), strict=False):
+        value.spec = attrs.evolve(value.spec, display_name=f"{word} {part} for {alias}")
 
 
 def add_converters(infos: ConfigInfos, raw: Raw) -> None:
     """Append the keys of each converter that the connector names itself."""
-    for side in reversed(CONVERTERS):
+    for side in ("header", "key", "value"):
         key = f"{side}.converter"
         chosen = infos.of(key)
         if chosen is None:
             continue
         kind = "header_converters" if side == "header" else "converters"
         if (raw.get(key) or "").strip():
-            _add_plugin(infos, chosen, kind, under(raw, f"{key}."), group=None)
+            own = {"converter.type": side, **under(raw, f"{key}.")}
+            add_values(infos, prefixed(_plugin_keys(chosen, kind, own), f"{key}."))
         else:
             chosen.recommended = _listed(kind)
 
@@ -72,13 +90,11 @@ def _listed(kind: str) -> list[str]:
     return [row["class"] for row in rows if row["type"] == _LISTED_AS[kind]]
 
 
-def _add_plugin(
-    infos: ConfigInfos, chosen: ConfigValue, kind: str, own: Raw, *, group: str | None
-) -> None:
-    """Append a plugin's own keys; that it cannot be loaded is an error of the key naming it."""
+def _plugin_keys(chosen: ConfigValue, kind: str, own: Raw) -> list[ConfigValue]:
+    """Return a plugin's own keys; that it cannot be loaded is an error of the key naming it."""
     chosen.recommended = _listed(kind)
     if chosen.errors:
-        return
+        return []
     name = str(chosen.parsed)
     try:
         plugin = registry().resolve(kind, name)
@@ -86,12 +102,11 @@ def _add_plugin(
         values = list(_keys_of(cls, name).check(own))
     except PluginError as problem:
         chosen.errors.append(f"Invalid value {name} for configuration {chosen.name}: {problem}")
-        return
+        return []
     chosen.parsed = plugin.qualified_name
     if getattr(cls, "sided", False) and side_of(name) is None:
-        values = [*ConfigSpec.of(SidedKeys).check(own), *values]
-    prefix = f"{chosen.name.removesuffix('.type')}."
-    add_values(infos, prefixed(values, prefix, group))
+        values += ConfigSpec.of(SidedKeys).check(own)
+    return values
 
 
 def _keys_of(cls: type[Any], name: str) -> ConfigSpec[Any]:

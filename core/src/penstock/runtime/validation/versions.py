@@ -14,7 +14,7 @@ import attrs
 from penstock.errors import PluginError, Problem
 from penstock.runtime.plugins import registry
 
-__all__ = ["VersionRange", "compare_versions", "parse_range", "version_problems"]
+__all__ = ["VersionRange", "compare_versions", "named_by", "parse_range", "version_problems"]
 
 _SUFFIX: Final = ".plugin.version"
 _KINDS: Final = {
@@ -142,7 +142,7 @@ def version_problems(raw: Mapping[str, str | None]) -> list[Problem]:
     """Return each plugin that is not installed in the version that the configuration wants."""
     problems = []
     for key, wanted in raw.items():
-        named = _named_by(key) if wanted is not None else None
+        named = named_by(key) if wanted is not None else None
         if wanted is None or named is None:
             continue
         kind, class_key = named
@@ -162,7 +162,7 @@ def version_problems(raw: Mapping[str, str | None]) -> list[Problem]:
     return problems
 
 
-def _named_by(key: str) -> tuple[str, str] | None:
+def named_by(key: str) -> tuple[str, str] | None:
     """Return the kind of plugin whose version a key tells, and the key that names the plugin."""
     part = key.removesuffix(_SUFFIX)
     if part == key:
