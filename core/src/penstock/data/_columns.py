@@ -164,6 +164,9 @@ def pick(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
         return column.resized(len(rows))
     if isinstance(rows, range) and rows.step == 1:
         return column if len(rows) == len(column) else column[rows.start : rows.stop]
+    if isinstance(column, Lazy):
+        # Still made only if somebody looks: most tasks never ask for timestamps.
+        return Lazy(len(rows), lambda: pick(column.made(), rows))
     if isinstance(column, Text):
         raw = column.utf8
         return Text([raw[row] for row in rows])  # type: ignore[return-value]  # T is str | None

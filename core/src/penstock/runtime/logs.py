@@ -1,4 +1,4 @@
-"""Structured logs: one set-up for the worker and its hosts (structlog over the standard library).
+"""Logs: one set-up for the worker and its hosts, over the standard library.
 
 Lines go to stderr. A terminal gets colours, a pipe plain lines, and ``PENSTOCK_LOG=json`` one JSON
 object a line. The context of a connector or task stands in front, as in the original:
@@ -6,6 +6,9 @@ object a line. The context of a connector or task stands in front, as in the ori
 
 One record is one line, whatever names, values and errors hold: control characters are escaped,
 and the lines of a trace are indented, so that no text can look like another record.
+
+structlog draws on terminals and writes JSON. It is imported for these alone: it takes a tenth of
+a second, and hosts and services write to pipes.
 """
 
 from __future__ import annotations
@@ -14,16 +17,15 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
 from typing import Any, Final
-
-import structlog
 
 __all__ = ["bind_context", "setup_logging"]
 
 FORMAT_VARIABLE: Final = "PENSTOCK_LOG"
 LEVEL_VARIABLE: Final = "PENSTOCK_LOG_LEVEL"
-_CONTEXT: Final = "connector_context"
 _LEVELS: Final = {
     "TRACE": logging.DEBUG,
     "DEBUG": logging.DEBUG,
@@ -39,51 +41,97 @@ _LEVELS: Final = {
 # direction of writing round.
 _UNSAFE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _UNSAFE_IN_TRACE: Final = re.compile(_UNSAFE.pattern.replace(r"\x0a-", r"\x0b-"))
+# What every record has; all else was given as ``extra``. Uvicorn's is its message again, coloured.
+_OF_EVERY_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",
+}
+_context: Final[ContextVar[str]] = ContextVar("penstock_log_context", default="")
 
 
 def bind_context(text: str) -> None:
     """Put ``text``, such as ``orders|task-0``, in front of every line of this thread's context."""
-    structlog.contextvars.bind_contextvars(**{_CONTEXT: text})
+    _context.set(text)
 
 
 def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
 
 
-def _safe(value: Any) -> Any:
-    return _UNSAFE.sub(_escape, value) if isinstance(value, str) else value
+def _safe(text: str) -> str:
+    return _UNSAFE.sub(_escape, text)
 
 
-def _in_front(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    context = event.pop(_CONTEXT, None)
-    text = str(event.get("event", ""))
-    event["event"] = f"[{context}] {text}" if context else text
-    return event
-
-
-def _as_field(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    if _CONTEXT in event:
-        event["context"] = event.pop(_CONTEXT)
-    return event
-
-
-def _escaped(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key, value in event.items():
-        event[key] = _indented(value) if key == "exception" else _safe(value)
-    return event
-
-
-def _indented(trace: Any) -> str:
-    lines = _UNSAFE_IN_TRACE.sub(_escape, str(trace)).split("\n")
+def _indented(trace: str) -> str:
+    lines = _UNSAFE_IN_TRACE.sub(_escape, trace).split("\n")
     return "\n".join(f"  {line}" for line in lines)
 
 
-def _plain(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
-    time, level, name = event.pop("timestamp"), event.pop("level", ""), event.pop("logger", "")
-    text, trace = event.pop("event"), event.pop("exception", None)
-    more = "".join(f" {key}={value!r}" for key, value in event.items())
-    line = f"[{time}] {level.upper()} {text}{more} ({name})"
-    return f"{line}\n{trace}" if trace else line
+def _in_front(text: str) -> str:
+    context = _context.get()
+    return f"[{context}] {text}" if context else text
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+    return f"{moment},{int(record.msecs):03}"
+
+
+class _PlainFormatter(logging.Formatter):
+    """``[time] LEVEL [context] text key=value (logger)``, and the trace indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        text = _safe(_in_front(record.getMessage()))
+        more = "".join(
+            f" {_safe(key)}={_safe(repr(value))}"
+            for key, value in vars(record).items()
+            if key not in _OF_EVERY_RECORD
+        )
+        level = "WARN" if record.levelno == logging.WARNING else record.levelname
+        line = f"[{_time_of(record)}] {level} {text}{more} ({_safe(record.name)})"
+        if record.exc_info and record.exc_info[0] is not None:
+            line += "\n" + _indented(self.formatException(record.exc_info))
+        if record.stack_info:
+            line += "\n" + _indented(self.formatStack(record.stack_info))
+        return line
+
+
+def _structured_formatter(*, as_json: bool) -> logging.Formatter:
+    import structlog  # noqa: PLC0415 - see the module's docstring
+
+    def before(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.pop("color_message", None)
+        if not as_json:
+            event["event"] = _in_front(str(event.get("event", "")))
+        elif _context.get():
+            event["context"] = _context.get()
+        return event
+
+    def escape(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        for key, value in event.items():
+            if isinstance(value, str):
+                event[key] = _indented(value) if key in ("exception", "stack") else _safe(value)
+        return event
+
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S.%f", utc=False),
+        before,
+    ]
+    ending: list[Any] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+    ]
+    if as_json:
+        ending.append(structlog.processors.JSONRenderer(default=str))  # JSON escapes by itself
+    else:
+        ending += [escape, structlog.dev.ConsoleRenderer()]
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=ending)
 
 
 def setup_logging(worker: Mapping[str, str] | None = None, *, stream: Any = None) -> None:
@@ -98,23 +146,11 @@ def setup_logging(worker: Mapping[str, str] | None = None, *, stream: Any = None
     out = sys.stderr if stream is None else stream
     style = _chosen(FORMAT_VARIABLE, given, "log.format", "").lower()
     level = _chosen(LEVEL_VARIABLE, given, "log.level", "INFO").upper()
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S.%f", utc=False),
-    ]
     handler = logging.StreamHandler(out)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                *_renderers(style, is_terminal=out.isatty()),
-            ],
-        )
-    )
+    if style == "json" or (out.isatty() and style != "plain"):
+        handler.setFormatter(_structured_formatter(as_json=style == "json"))
+    else:
+        handler.setFormatter(_PlainFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS.get(level, logging.INFO))
@@ -127,11 +163,3 @@ def setup_logging(worker: Mapping[str, str] | None = None, *, stream: Any = None
 
 def _chosen(variable: str, worker: Mapping[str, str], key: str, default: str) -> str:
     return (os.environ.get(variable) or worker.get(key) or default).strip()
-
-
-def _renderers(style: str, *, is_terminal: bool) -> list[Any]:
-    if style == "json":
-        return [_as_field, structlog.processors.JSONRenderer()]  # JSON escapes by itself
-    if is_terminal and style != "plain":
-        return [_in_front, _escaped, structlog.dev.ConsoleRenderer()]
-    return [_in_front, _escaped, _plain]
