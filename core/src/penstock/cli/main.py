@@ -12,14 +12,11 @@ from typing import Any, Final
 import click
 
 from penstock import __version__
+from penstock.cli.exits import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE
 from penstock.errors import PenstockError
 
 __all__ = ["connect_standalone", "main"]
 
-EXIT_USAGE: Final = 1
-EXIT_ERROR: Final = 2
-EXIT_STARTUP: Final = 3
-EXIT_INTERRUPTED: Final = 130
 DEBUG_VARIABLE: Final = "PENSTOCK_DEBUG"
 
 _COMMANDS: Final = {

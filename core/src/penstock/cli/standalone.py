@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.main import EXIT_STARTUP
+from penstock.cli.exits import EXIT_STARTUP
 from penstock.errors import PenstockError
 from penstock.runtime.files import ConnectorFile, read_connector, read_pipeline, read_properties
 
