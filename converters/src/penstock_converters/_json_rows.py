@@ -136,6 +136,7 @@ class PayloadReader:
         """Return the value of a payload given as JSON; raises DataError when it does not fit."""
         if self._decode is not None:
             try:
+                _check_text(bytes(payload))
                 value = self._decode(payload)
                 return value if self._mend is None else self._mend(value)
             except _FAILURES:
@@ -157,6 +158,7 @@ class PayloadReader:
         if self._decode is None:
             return None
         try:
+            _check_text(b"\n".join(payloads))
             values = list(map(self._decode, payloads))
             if self._mend is None or self._is_whole(values):
                 return values
@@ -166,6 +168,12 @@ class PayloadReader:
 
     def _is_whole(self, values: list[Any]) -> bool:
         return self._size is not None and None not in values and {*map(len, values)} == {self._size}
+
+
+def _check_text(data: bytes) -> None:
+    """Raise UnicodeDecodeError for what is no UTF-8; msgspec does not see it in what it skips."""
+    if not data.isascii():
+        data.decode()
 
 
 def _or_none(schema: Schema, kind: Any) -> Any:

@@ -137,3 +137,16 @@ def test_no_bytes_without_schemas_are_no_value() -> None:
     converter = json_converter(schemas_enable="false")
     for data in (None, b"", b" ", b"null"):
         assert converter.to_connect_data("t", data) == (None, None)
+
+
+def test_broken_text_is_seen_in_members_that_are_ignored() -> None:
+    start = b'{"schema":{"type":"struct","fields":[{"type":"int8","optional":true,"field":"a"}]},'
+    good, bad = start + b'"payload":{"b":"\xc3\xa9"}}', start + b'"payload":{"b":"\xff"}}'
+    converter = json_converter()
+    assert list(converter.to_connect_batch("t", [good] * 2).values) == [{"a": None}] * 2
+    for call in (
+        lambda: converter.to_connect_data("t", bad),
+        lambda: converter.to_connect_batch("t", [good, bad]),
+    ):
+        with pytest.raises(DataError, match="malformed"):
+            call()
