@@ -235,7 +235,15 @@ def plain(value: Any) -> Any:
 
 
 def to_java_record(record: Record) -> Any:
-    """Return the SinkRecord or SourceRecord."""
+    """Return the SinkRecord or SourceRecord, its headers included."""
+    made = _to_java_record(record)
+    for header in record.headers:
+        value = to_java(header.value, header.schema)
+        made.headers().add(text(header.key), value, to_java_schema(header.schema))
+    return made
+
+
+def _to_java_record(record: Record) -> Any:
     key = (to_java_schema(record.key_schema), to_java(record.key, record.key_schema))
     value = (to_java_schema(record.value_schema), to_java(record.value, record.value_schema))
     long = java_class("java.lang.Long")
