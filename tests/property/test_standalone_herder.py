@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from penstock.runtime.herder import commands as cmd
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted
-from penstock.runtime.herder.standalone import Requested, StandaloneHerder, Validated
+from penstock.runtime.herder.asked import Requested, Validated
+from penstock.runtime.herder.standalone import StandaloneHerder
 from penstock.runtime.herder.state import (
     Reply,
     SendToHost,

@@ -17,6 +17,7 @@ import attrs
 
 from penstock import __version__
 from penstock.errors import PenstockError, StartupError, StorageError
+from penstock.modes.addresses import advertised, shown_url
 from penstock.runtime.files import ConnectorFile
 from penstock.runtime.herder.commands import PutConnector
 from penstock.runtime.herder.driver import HerderDriver
@@ -37,7 +38,6 @@ KAFKA_VERSION: Final = "4.3.1"
 CLUSTER_TIMEOUT_S: Final = 15.0
 CALL_TIMEOUT_S: Final = 90.0
 CLOSE_MARGIN_S: Final = 2.0
-_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 @attrs.define
@@ -104,10 +104,11 @@ class StandaloneWorker:
                 one.close()
 
     def _driver(self, worker: Worker, first: socket.socket) -> HerderDriver:
-        host = self._settings.rest_advertised_host_name or _own_address(first)
-        port = self._settings.rest_advertised_port or first.getsockname()[1]
+        own = self._settings
         driver = HerderDriver(
-            StandaloneHerder(f"{host}:{port}"),
+            StandaloneHerder(
+                advertised(first, own.rest_advertised_host_name, own.rest_advertised_port)
+            ),
             worker,
             worker_config=self._raw,
             stop_timeout_ms=self._settings.task_shutdown_graceful_timeout_ms,
@@ -152,7 +153,7 @@ class StandaloneWorker:
             cluster_id=str(cluster_id),
         )
         server = RestServer(RestApp(service), parts.sockets)
-        self.url = f"http://{_shown_host(parts.sockets[0])}:{server.port}"
+        self.url = shown_url(parts.sockets[0])
         self.submit = parts.driver.submit
         self._listen_to_signals()
         serving = asyncio.create_task(server.serve(lambda: on_ready(self)))
@@ -188,23 +189,6 @@ class StandaloneWorker:
     def stop(self) -> None:
         """End :meth:`run` in good order; call on the event loop's thread."""
         self._stop.set()
-
-
-def _shown_host(bound: socket.socket) -> str:
-    host = str(bound.getsockname()[0])
-    return "localhost" if host in _EVERYWHERE else host
-
-
-def _own_address(bound: socket.socket) -> str:
-    host = str(bound.getsockname()[0])
-    return _first_address() if host in _EVERYWHERE else host
-
-
-def _first_address() -> str:
-    try:
-        return socket.gethostbyname(socket.gethostname())
-    except OSError:
-        return "127.0.0.1"
 
 
 def run_standalone(

@@ -11,7 +11,7 @@ from penstock.config import ClassName, ConfigSpec, Long, config, key
 from penstock.errors import ConfigError, Problem, did_you_mean
 from penstock.runtime.connector_checks import POLICY_NAMES, policy_name
 
-__all__ = ["StandaloneSettings", "misspelt", "not_honoured"]
+__all__ = ["StandaloneSettings", "WorkerSettings", "misspelt", "not_honoured"]
 
 PREFIXES: Final = (
     "producer.",
@@ -105,8 +105,8 @@ def _policy(name: str, value: Any) -> str | None:
 
 
 @config
-class StandaloneSettings:
-    """The keys of ``penstock standalone``; others of the original's are accepted and ignored."""
+class WorkerSettings:
+    """The keys of every worker; others of the original's are accepted and ignored."""
 
     bootstrap_servers: list[str] = key(
         non_empty=True,
@@ -125,11 +125,6 @@ class StandaloneSettings:
         non_empty=True,
         importance="low",
         doc="Converter of headers, by default.",
-    )
-    offset_storage_file_filename: str = key(
-        non_empty=True,
-        importance="high",
-        doc="File that keeps the offsets of source connectors.",
     )
     offset_flush_interval_ms: Long = key(
         default=60_000, min=1, importance="low", doc="How often offsets are stored, in ms."
@@ -200,7 +195,7 @@ class StandaloneSettings:
         """Return the settings; raises ConfigError with every problem."""
         spec: ConfigSpec[Any] = ConfigSpec.of(cls)
         problems = [
-            Problem(value.name, f"{text}{_written_as(value.name, raw)}")
+            Problem(value.name, f"{text}{_written_as(spec, value.name, raw)}")
             for value in spec.check(raw)
             for text in value.errors
         ]
@@ -211,11 +206,22 @@ class StandaloneSettings:
         return parsed
 
 
-def _written_as(name: str, raw: Mapping[str, str]) -> str:
+@config
+class StandaloneSettings(WorkerSettings):
+    """The keys of ``penstock standalone``."""
+
+    offset_storage_file_filename: str = key(
+        non_empty=True,
+        importance="high",
+        doc="File that keeps the offsets of source connectors.",
+    )
+
+
+def _written_as(spec: ConfigSpec[Any], name: str, raw: Mapping[str, str]) -> str:
     """Return the key of ``raw`` that may be meant by a required one that is missing."""
     if name in raw:
         return ""
-    ours = ConfigSpec.of(StandaloneSettings).by_name
+    ours = spec.by_name
     others = [one for one in raw if one not in ours and not one.startswith(f"{name}.")]
     near = difflib.get_close_matches(name, others, n=2, cutoff=_SIMILAR_MIN)
     return f" Is it meant by {' or '.join(repr(one) for one in near)}?" if near else ""

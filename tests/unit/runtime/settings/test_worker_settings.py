@@ -39,9 +39,9 @@ def test_every_problem_is_told_at_once() -> None:
         "bootstrap.servers",
         "key.converter",
         "value.converter",
-        "offset.storage.file.filename",
         "offset.flush.interval.ms",
         "task.isolation",
+        "offset.storage.file.filename",
     ]
     assert "worker properties" in str(told.value)
 

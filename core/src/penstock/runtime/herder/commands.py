@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -16,9 +16,13 @@ __all__ = [
     "GetStatus",
     "GetTaskStatus",
     "GetTasks",
+    "GetTopics",
+    "GetWorkers",
     "ListConnectors",
     "PatchConnector",
     "PutConnector",
+    "PutTaskConfigs",
+    "ResetTopics",
     "RestartConnector",
     "RestartTask",
     "SetTarget",
@@ -119,3 +123,30 @@ class RestartTask(Command):
     """``POST /connectors/{name}/tasks/{task}/restart``: None."""
 
     task: TaskId
+
+
+@attrs.frozen
+class PutTaskConfigs(Command):
+    """``POST /connectors/{name}/tasks``, from the worker that runs the connector: None."""
+
+    name: str
+    configs: Sequence[Mapping[str, str]]
+
+
+@attrs.frozen
+class GetTopics(Command):
+    """``GET /connectors/{name}/topics``: a list of names."""
+
+    name: str
+
+
+@attrs.frozen
+class ResetTopics(Command):
+    """``PUT /connectors/{name}/topics/reset``: None."""
+
+    name: str
+
+
+@attrs.frozen
+class GetWorkers(Command):
+    """``GET /penstock/cluster``: this worker's view of the group, and each worker's share."""

@@ -6,14 +6,15 @@ import itertools
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
 from penstock.errors import ConflictError, ConnectError
+from penstock.runtime.clock import Clock, SystemClock
+from penstock.runtime.herder.asked import Requested, Validated
 from penstock.runtime.herder.commands import Command
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted
-from penstock.runtime.herder.standalone import Event, Requested, StandaloneHerder, Validated
 from penstock.runtime.herder.state import (
     Action,
     HostKey,
@@ -28,12 +29,13 @@ from penstock.runtime.host.messages import Command as HostCommand
 from penstock.runtime.host.messages import Event as HostEvent
 from penstock.runtime.model import TaskId
 
-__all__ = ["HerderDriver", "WorkerPort"]
+__all__ = ["Herder", "HerderDriver", "WorkerPort"]
 
 log = logging.getLogger(__name__)
 
 MAILBOX_MAX: Final = 10_000
 VALIDATION_TIMEOUT_S: Final = 60.0
+TICK_S: Final = 0.25
 
 
 class WorkerPort(Protocol):
@@ -55,30 +57,56 @@ class WorkerPort(Protocol):
         """Run one function in a host of its own."""
 
 
+def _unknown(action: Action) -> None:
+    raise TypeError(f"nobody carries out {type(action).__name__}")
+
+
+class Herder(Protocol):
+    """Decides: takes one event and returns what to do, in order."""
+
+    def step(self, event: Any) -> Sequence[Action]:
+        """Take an event; called on the herder's thread."""
+
+
 class HerderDriver:
     """Runs the herder. Owner of the herder's state: its one thread.
 
-    ``submit`` and ``host_event`` may be called from any thread; they only put into the mailbox.
+    ``submit``, ``post`` and ``host_event`` may be called from any thread; they only put into the
+    mailbox.
     """
 
     def __init__(
         self,
-        herder: StandaloneHerder,
+        herder: Herder,
         worker: WorkerPort,
         *,
         worker_config: Mapping[str, str],
         stop_timeout_ms: int,
-        on_step: Callable[[], None] = lambda: None,
+        more: Callable[[Action], None] = _unknown,
+        ticks: Callable[[], Any] | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """Bind the herder to its worker; nothing runs before :meth:`start`."""
+        """Bind the herder to its worker; nothing runs before :meth:`start`.
+
+        Args:
+            herder: decides.
+            worker: runs hosts.
+            worker_config: the worker's properties, for the hosts.
+            stop_timeout_ms: how long a host has to end in good order.
+            more: carries out the actions that only this kind of herder has; must not block.
+            ticks: makes the event that tells the time, every ``TICK_S`` or so.
+            clock: tells when to.
+        """
         self._herder = herder
         self._worker = worker
         self._worker_config = worker_config
         self._stop_timeout_ms = stop_timeout_ms
-        self._on_step = on_step
-        self._mailbox: queue.Queue[Event | None] = queue.Queue(MAILBOX_MAX)
+        self._more = more
+        self._ticks = ticks
+        self._mailbox: queue.Queue[Any] = queue.Queue(MAILBOX_MAX)
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Future[Any]] = {}
+        self._clock = clock or SystemClock()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="herder", daemon=True)
 
@@ -108,15 +136,18 @@ class HerderDriver:
             )
         return future
 
+    def post(self, event: Any) -> None:
+        """Hand an event to the herder; after :meth:`close` nobody wants it any more."""
+        if not self._closed:
+            self._mailbox.put(event)
+
     def host_event(self, key: HostKey, incarnation: int, event: HostEvent) -> None:
         """Take an event of a host; after :meth:`close` nobody wants it any more."""
-        if not self._closed:
-            self._mailbox.put(HostReported(key, incarnation, event))
+        self.post(HostReported(key, incarnation, event))
 
     def host_exited(self, key: HostKey, incarnation: int, reason: str) -> None:
         """Take the end of a host; after :meth:`close` nobody wants it any more."""
-        if not self._closed:
-            self._mailbox.put(HostExitedEvent(key, incarnation, reason))
+        self.post(HostExitedEvent(key, incarnation, reason))
 
     def close(self, timeout_s: float) -> None:
         """Take no more requests and end the thread; hosts are the worker's to end."""
@@ -129,16 +160,28 @@ class HerderDriver:
                 future.set_exception(ConflictError("the worker is shutting down"))
 
     def _run(self) -> None:
-        while (event := self._mailbox.get()) is not None:
+        next_tick_s = 0.0
+        while True:
+            if self._ticks is not None and self._clock.monotonic_s() >= next_tick_s:
+                next_tick_s = self._clock.monotonic_s() + TICK_S
+                self._take(self._ticks())
             try:
-                for action in self._herder.step(event):
-                    self._carry_out(action)
-            except Exception:
-                # One bad event must not end the worker; the request it came with is answered.
-                log.exception("the herder failed on %s", type(event).__name__)
-                if isinstance(event, Requested | Validated):
-                    self._reply(event.request, error=ConnectError("internal error; see the log"))
-            self._on_step()
+                event = self._mailbox.get(timeout=None if self._ticks is None else TICK_S)
+            except queue.Empty:
+                continue
+            if event is None:
+                return
+            self._take(event)
+
+    def _take(self, event: Any) -> None:
+        try:
+            for action in self._herder.step(event):
+                self._carry_out(action)
+        except Exception:
+            # One bad event must not end the worker; the request it came with is answered.
+            log.exception("the herder failed on %s", type(event).__name__)
+            if isinstance(event, Requested | Validated):
+                self._reply(event.request, error=ConnectError("internal error; see the log"))
 
     def _carry_out(self, action: Action) -> None:
         if isinstance(action, StartHost):
@@ -151,6 +194,8 @@ class HerderDriver:
             self._validate(action)
         elif isinstance(action, Reply):
             self._reply(action.request, action.result, action.error)
+        else:
+            self._more(action)
 
     def _start_host(self, action: StartHost) -> None:
         key, spec = action.key, action.spec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -30,7 +30,14 @@ from penstock.runtime.host.messages import (
 )
 from penstock.runtime.model import ConnectorType, State, TaskId
 
-__all__ = ["HostExitedEvent", "HostReported", "HostStarted", "host_step"]
+__all__ = [
+    "HostExitedEvent",
+    "HostReported",
+    "HostStarted",
+    "TasksMade",
+    "host_step",
+    "run_tasks",
+]
 
 
 @attrs.frozen
@@ -59,8 +66,14 @@ class HostExitedEvent:
     reason: str
 
 
+TasksMade = Callable[[HerderState, Slot, TaskConfigsMade], Sequence[Action]]
+"""Takes the task configurations that a connector's instance answered."""
+
+
 def host_step(
-    state: HerderState, event: HostStarted | HostReported | HostExitedEvent
+    state: HerderState,
+    event: HostStarted | HostReported | HostExitedEvent,
+    tasks_made: TasksMade,
 ) -> Sequence[Action]:
     """Take news of a host and return what to do."""
     slot = state.slots.get(event.key)
@@ -73,7 +86,7 @@ def host_step(
         return []
     if isinstance(event, HostExitedEvent):
         return _exited(state, slot, event)
-    return _reported(state, slot, event.event)
+    return _reported(state, slot, event.event, tasks_made)
 
 
 def _exited(state: HerderState, slot: Slot, event: HostExitedEvent) -> Sequence[Action]:
@@ -94,7 +107,9 @@ def _exited(state: HerderState, slot: Slot, event: HostExitedEvent) -> Sequence[
     return reconcile(slot)
 
 
-def _reported(state: HerderState, slot: Slot, event: Event) -> Sequence[Action]:
+def _reported(
+    state: HerderState, slot: Slot, event: Event, tasks_made: TasksMade
+) -> Sequence[Action]:
     actions: Sequence[Action] = []
     if isinstance(event, Progress):
         slot.figures = event
@@ -113,7 +128,7 @@ def _reported(state: HerderState, slot: Slot, event: Event) -> Sequence[Action]:
     elif isinstance(event, ReconfigurationRequested):
         actions = _ask_for_tasks(state, slot)
     elif isinstance(event, TaskConfigsMade):
-        actions = _task_configs_made(state, slot, event)
+        actions = tasks_made(state, slot, event)
     return actions
 
 
@@ -131,7 +146,8 @@ def _ask_for_tasks(state: HerderState, slot: Slot) -> Sequence[Action]:
     return [SendToHost(slot.key, MakeTaskConfigs(int(entry.config.get("tasks.max", "1"))))]
 
 
-def _task_configs_made(state: HerderState, slot: Slot, event: TaskConfigsMade) -> Sequence[Action]:
+def run_tasks(state: HerderState, slot: Slot, event: TaskConfigsMade) -> Sequence[Action]:
+    """Run the tasks here, whatever their number; the way of a worker that is alone."""
     entry = None if isinstance(slot.key, TaskId) else state.connectors.get(slot.key)
     if entry is None:
         return []

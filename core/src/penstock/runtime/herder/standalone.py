@@ -8,14 +8,20 @@ No clock, thread, socket or client: the driver feeds events in order and carries
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
-
-import attrs
+from typing import Any
 
 from penstock.errors import AlreadyExistsError, BadRequestError, NotFoundError
 from penstock.runtime.herder import commands as cmd
 from penstock.runtime.herder import views
-from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted, host_step
+from penstock.runtime.herder.asked import Requested, Validated
+from penstock.runtime.herder.changes import config_of, patched, refusal
+from penstock.runtime.herder.hosts import (
+    HostExitedEvent,
+    HostReported,
+    HostStarted,
+    host_step,
+    run_tasks,
+)
 from penstock.runtime.herder.state import (
     Action,
     ConnectorEntry,
@@ -28,25 +34,7 @@ from penstock.runtime.herder.state import (
 )
 from penstock.runtime.model import ConnectorType, State, TargetState, TaskId
 
-__all__ = ["Event", "Requested", "StandaloneHerder", "Validated"]
-
-
-@attrs.frozen
-class Requested:
-    """A user asks; the driver waits for the Reply of that request number."""
-
-    request: int
-    command: cmd.Command
-
-
-@attrs.frozen
-class Validated:
-    """The answer to a Validate action: ConfigInfos as JSON and the type, or what went wrong."""
-
-    request: int
-    infos: Mapping[str, Any] | None = None
-    type: str = "unknown"
-    error: Exception | None = None
+__all__ = ["Event", "StandaloneHerder"]
 
 
 Event = Requested | Validated | HostStarted | HostReported | HostExitedEvent
@@ -85,7 +73,7 @@ class StandaloneHerder:
                 return [Reply(event.request, error=problem)]
         if isinstance(event, Validated):
             return self._validated(event)
-        return host_step(self.state, event)
+        return host_step(self.state, event, run_tasks)
 
     def _entry(self, name: str) -> ConnectorEntry:
         entry = self.state.connectors.get(name)
@@ -130,13 +118,7 @@ class StandaloneHerder:
             raise AlreadyExistsError(f"Connector {command.name} already exists")
 
     def _patch(self, request: int, command: cmd.PatchConnector) -> Sequence[Action]:
-        config: dict[str, str | None] = dict(self._entry(command.name).config)
-        for name, value in command.patch.items():
-            if value is None:
-                config.pop(name, None)
-            else:
-                config[name] = value
-        return self._put(request, cmd.PutConnector(command.name, config, replace=True))
+        return self._put(request, patched(command, self._entry(command.name).config))
 
     def _validated(self, event: Validated) -> Sequence[Action]:
         command = self.state.validating.pop(event.request, None)
@@ -144,7 +126,7 @@ class StandaloneHerder:
             return []
         if event.error is not None:
             return [Reply(event.request, error=event.error)]
-        problem = _refusal(event.infos or {})
+        problem = refusal(event.infos or {})
         if problem is not None:
             return [Reply(event.request, error=problem)]
         try:
@@ -155,8 +137,7 @@ class StandaloneHerder:
         return self._accepted(event.request, command, event.type)
 
     def _accepted(self, request: int, command: cmd.PutConnector, kind: str) -> Sequence[Action]:
-        config = {k: v for k, v in command.config.items() if v is not None}
-        config["name"] = command.name
+        config = config_of(command)
         entry = self.state.connectors.get(command.name)
         created = entry is None
         if entry is None:
@@ -216,19 +197,3 @@ class StandaloneHerder:
         slot = self._task(command.task)
         slot.restart()
         return [*reconcile(slot), Reply(request)]
-
-
-_ENDPOINT: Final = "/connector-plugins/{connectorType}/config/validate"
-
-
-def _refusal(infos: Mapping[str, Any]) -> BadRequestError | None:
-    """Return the error that names every problem of a validation, or None."""
-    messages = [error for one in infos.get("configs", ()) for error in one["value"]["errors"]]
-    if not messages:
-        return None
-    listed = "".join(f"\n{message}" for message in messages)
-    return BadRequestError(
-        f"Connector configuration is invalid and contains the following {len(messages)} "
-        f"error(s):{listed}\nYou can also find the above list of errors at the endpoint "
-        f"`{_ENDPOINT}`"
-    )

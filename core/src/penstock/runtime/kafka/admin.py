@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is
+from confluent_kafka import TopicPartition as ClientPlace
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # it is
 
-from penstock.errors import BrokerError
+from penstock.errors import BrokerError, StorageError
 from penstock.runtime.broker import TopicSpec
 from penstock.runtime.kafka.client_log import client_logger
 
@@ -64,6 +65,34 @@ class KafkaAdmin:
             else:
                 created.append(name)
         return created
+
+    def topic_config(self, topic: str, key: str, timeout_s: float) -> str | None:
+        """Return a topic's setting; None when the broker does not tell it to this user."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        (future,) = self._client.describe_configs([resource], request_timeout=timeout_s).values()
+        try:
+            entry = future.result(timeout_s).get(key)
+        except (KafkaException, TimeoutError):
+            return None
+        return None if entry is None else str(entry.value)
+
+    def end_offsets(self, topic: str, partitions: int, timeout_s: float) -> Mapping[int, int]:
+        """Return the offset after the last record of each partition.
+
+        Raises:
+            StorageError: the broker does not tell in time.
+        """
+        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # it has no types
+        wanted = {ClientPlace(topic, number): latest for number in range(partitions)}
+        ends: dict[int, int] = {}
+        try:
+            asked = self._client.list_offsets(wanted, request_timeout=timeout_s)
+            for place, future in asked.items():
+                ends[place.partition] = future.result(timeout_s).offset
+        except (KafkaException, TimeoutError) as problem:
+            text = f"the broker does not tell the end of topic '{topic}': {problem}"
+            raise StorageError(text) from problem
+        return ends
 
     def close(self) -> None:
         """See :class:`penstock.runtime.broker.Admin`."""

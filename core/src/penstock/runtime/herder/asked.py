@@ -1,0 +1,30 @@
+"""A request to the herder, and the validation that some wait for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from penstock.runtime.herder import commands as cmd
+
+__all__ = ["Requested", "Validated"]
+
+
+@attrs.frozen
+class Requested:
+    """A user asks; the driver waits for the Reply of that request number."""
+
+    request: int
+    command: cmd.Command
+
+
+@attrs.frozen
+class Validated:
+    """The answer to a Validate action: ConfigInfos as JSON and the type, or what went wrong."""
+
+    request: int
+    infos: Mapping[str, Any] | None = None
+    type: str = "unknown"
+    error: Exception | None = None

@@ -1,0 +1,1 @@
+"""The herder of a cluster: one worker's decisions, by records and assignments that all share."""

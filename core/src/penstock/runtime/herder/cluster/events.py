@@ -1,0 +1,133 @@
+"""What the herder of a cluster hears, beside requests and news of hosts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from penstock.runtime.model import TaskId
+from penstock.runtime.storage.config_fold import Change, ConfigSnapshot
+from penstock.runtime.storage.status_records import Status, StatusKey, TopicUse, TopicUseKey
+
+__all__ = [
+    "Allocation",
+    "ConfigRead",
+    "Joined",
+    "Left",
+    "Member",
+    "Published",
+    "StatusRead",
+    "Tick",
+    "Told",
+    "Written",
+]
+
+
+@attrs.frozen
+class Allocation:
+    """Connectors and tasks, as one worker's share or as what it is to give up."""
+
+    connectors: frozenset[str] = frozenset()
+    tasks: frozenset[TaskId] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything in it."""
+        return bool(self.connectors or self.tasks)
+
+    def plus(self, other: Allocation) -> Allocation:
+        """Return both together."""
+        return Allocation(self.connectors | other.connectors, self.tasks | other.tasks)
+
+    def minus(self, other: Allocation) -> Allocation:
+        """Return this without the other."""
+        return Allocation(self.connectors - other.connectors, self.tasks - other.tasks)
+
+
+@attrs.frozen
+class Member:
+    """A worker of the group, as the leader knows it."""
+
+    url: str
+    share: Allocation = attrs.field(factory=Allocation)
+
+
+@attrs.frozen
+class Joined:
+    """A rebalance is over for this worker.
+
+    Attributes:
+        generation: of the group.
+        member_id: this worker's.
+        leader_id, leader_url: who leads; the URL ends with a slash.
+        offset: of the config topic, that the assignment was made from.
+        mismatch: the leader had not read as far as others; nothing is assigned.
+        added, revoked: what this worker gets beside what it has, and what it must give up.
+        eager: everything else was given up before; ``added`` is all there is.
+        delay_ms: when to join again for what is held back, 0 for never.
+        members: all workers with their shares; the leader's knowledge, empty for others.
+        sessioned: requests between workers are signed.
+    """
+
+    generation: int
+    member_id: str
+    leader_id: str
+    leader_url: str
+    offset: int
+    mismatch: bool
+    added: Allocation
+    revoked: Allocation
+    eager: bool = False
+    delay_ms: int = 0
+    members: Mapping[str, Member] = attrs.field(factory=dict)
+    sessioned: bool = True
+
+
+@attrs.frozen
+class Left:
+    """This worker is no member any more; what it ran may run elsewhere soon."""
+
+    reason: str
+
+
+@attrs.frozen
+class ConfigRead:
+    """Records of the config topic were read; ``snapshot`` is the state after them."""
+
+    changes: Sequence[Change]
+    snapshot: ConfigSnapshot
+
+
+Told = tuple[StatusKey, Status | None] | tuple[TopicUseKey, TopicUse | None]
+"""What one record of the status topic says."""
+
+
+@attrs.frozen
+class StatusRead:
+    """Records of the status topic were read."""
+
+    told: Sequence[Told]
+
+
+@attrs.frozen
+class Written:
+    """The records of a WriteConfig are in the topic and read back, or ``error`` says why not."""
+
+    write: int
+    error: Exception | None = None
+
+
+@attrs.frozen
+class Published:
+    """The leader took the task configurations of a connector, or ``error`` says why not."""
+
+    name: str
+    error: str | None = None
+
+
+@attrs.frozen
+class Tick:
+    """Time has passed; ``now_ms`` is monotonic, ``wall_ms`` Unix."""
+
+    now_ms: int
+    wall_ms: int

@@ -1,0 +1,256 @@
+"""The decisions of one worker of a cluster: ``step(event) -> actions``. Pure.
+
+No clock, thread, socket or client: the driver feeds events in order and carries out the actions.
+Whatever is shared comes back as records that all workers read, in one order; nothing is believed
+before it is read. (source: DistributedHerder)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from penstock.errors import ConflictError
+from penstock.runtime.herder.asked import Requested, Validated
+from penstock.runtime.herder.cluster.actions import (
+    CatchUp,
+    LeaveGroup,
+    Rejoin,
+    SetLevel,
+    Wake,
+)
+from penstock.runtime.herder.cluster.events import (
+    Allocation,
+    ConfigRead,
+    Joined,
+    Left,
+    Published,
+    StatusRead,
+    Tick,
+    Written,
+)
+from penstock.runtime.herder.cluster.leading import clear_statuses, renew_key
+from penstock.runtime.herder.cluster.places import mirror, settle, settle_connector, tell_statuses
+from penstock.runtime.herder.cluster.requests import Requests, restart_here
+from penstock.runtime.herder.cluster.state import ClusterLimits, ClusterState
+from penstock.runtime.herder.cluster.tasks import ask_again, publish_failed, tasks_made
+from penstock.runtime.herder.cluster.views import planned_restart
+from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted, host_step
+from penstock.runtime.herder.state import Action, Reply
+from penstock.runtime.host.messages import Progress
+from penstock.runtime.model import ConnectorType
+from penstock.runtime.storage.config_fold import (
+    Change,
+    ConnectorChanged,
+    ConnectorRemoved,
+    LevelAsked,
+    RestartAsked,
+    TargetChanged,
+    TasksChanged,
+)
+from penstock.runtime.storage.status_records import TopicUse, TopicUseKey
+
+__all__ = ["ClusterEvent", "ClusterHerder"]
+
+EARLY_MAX: Final = 1_000
+"""Requests that wait until the config topic was read to its end."""
+CATCH_UPS_MAX: Final = 5
+"""Times that a worker leaves the group because it lags; after that it gives up its share."""
+
+ClusterEvent = (
+    Requested
+    | Validated
+    | HostStarted
+    | HostReported
+    | HostExitedEvent
+    | ConfigRead
+    | StatusRead
+    | Joined
+    | Left
+    | Written
+    | Published
+    | Tick
+)
+
+
+class ClusterHerder:
+    """Decides for one worker of a cluster. Owner: the herder's thread."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        url: str,
+        *,
+        type_of: Callable[[Mapping[str, str]], ConnectorType],
+        limits: ClusterLimits | None = None,
+    ) -> None:
+        """See :class:`ClusterState` for what these are."""
+        self.state = ClusterState(worker_id, url, type_of, limits or ClusterLimits())
+        self._requests = Requests(self.state)
+        self._early: list[Requested] = []
+        self._handlers: Mapping[type[Any], Callable[[Any], Sequence[Action]]] = {
+            HostStarted: self._host_started,
+            HostReported: self._host,
+            HostExitedEvent: self._host,
+            Requested: self._requested,
+            Validated: self._requests.validated,
+            Written: self._written,
+            StatusRead: self._status_read,
+            Published: self._published,
+            Tick: self._tick,
+            Left: self._left_group,
+            Joined: self._joined,
+            ConfigRead: self._config_read,
+        }
+
+    def step(self, event: ClusterEvent) -> Sequence[Action]:
+        """Take one event and return what to do, in order. Never raises for a bad request."""
+        return self._handlers[type(event)](event)
+
+    def _told(self, actions: Sequence[Action]) -> list[Action]:
+        """Add what the statuses of all hosts have become."""
+        keys = {*self.state.here.slots, *self.state.shown}
+        return [*actions, *tell_statuses(self.state, keys)]
+
+    def _tasks_made(self, _here: object, slot: object, event: object) -> Sequence[Action]:
+        return tasks_made(self.state, slot, event)  # type: ignore[arg-type]  # as host_step gives them
+
+    def _host_started(self, event: HostStarted) -> Sequence[Action]:
+        return host_step(self.state.here, event, self._tasks_made)
+
+    def _host(self, event: HostReported | HostExitedEvent) -> list[Action]:
+        actions = list(host_step(self.state.here, event, self._tasks_made))
+        if isinstance(event, HostReported) and isinstance(event.event, Progress):
+            return actions
+        if isinstance(event, HostExitedEvent):
+            name = event.key if isinstance(event.key, str) else event.key.connector
+            actions += settle_connector(self.state, name)
+        return [*actions, *tell_statuses(self.state, [event.key])]
+
+    def _requested(self, event: Requested) -> Sequence[Action]:
+        if self.state.ready:
+            return self._requests.take(event)
+        if len(self._early) >= EARLY_MAX:
+            problem = ConflictError("the worker still reads its config topic; try again")
+            return [Reply(event.request, error=problem)]
+        self._early.append(event)
+        return []
+
+    def _written(self, event: Written) -> Sequence[Action]:
+        done = self.state.writes.pop(event.write, None)
+        return [] if done is None else done(event.error)
+
+    def _status_read(self, event: StatusRead) -> Sequence[Action]:
+        topics = self.state.board
+        for key, told in event.told:
+            if isinstance(key, TopicUseKey):
+                topics.take_topic(key, told if isinstance(told, TopicUse) else None)
+            elif not isinstance(told, TopicUse):
+                topics.take(key, told)
+        return []
+
+    def _published(self, event: Published) -> Sequence[Action]:
+        if event.error is not None:
+            return publish_failed(self.state, event.name)
+        self.state.publishing.pop(event.name, None)
+        return []
+
+    def _joined(self, event: Joined) -> list[Action]:
+        state = self.state
+        kept = Allocation() if event.eager else state.owned.minus(event.revoked)
+        state.group = event
+        state.owned = kept.plus(event.added)
+        # What is to be given up but not known here is given up already.
+        state.leaving = Allocation() if event.eager else event.revoked
+        actions: list[Action] = []
+        if state.is_behind:
+            state.behind_since_ms = state.now_ms
+            actions += [CatchUp(), Wake(state.now_ms + state.limits.sync_timeout_ms)]
+        else:
+            state.catch_ups_failed = 0
+        if event.delay_ms > 0:
+            actions.append(Wake(state.now_ms + event.delay_ms))
+        actions += [*settle(state), *clear_statuses(state), *renew_key(state)]
+        return self._told(actions)
+
+    def _left_group(self, event: Left) -> list[Action]:
+        return self._told(self._give_up())
+
+    def _give_up(self) -> list[Action]:
+        state = self.state
+        state.group = None
+        state.owned = Allocation()
+        state.leaving = Allocation()
+        state.behind_since_ms = None
+        return settle(state)
+
+    def _config_read(self, event: ConfigRead) -> list[Action]:
+        state = self.state
+        state.snapshot = event.snapshot
+        actions: list[Action] = []
+        for change in event.changes:
+            actions += self._changed(change)
+        if not state.ready:
+            state.ready = True
+            for name in state.snapshot.connectors:
+                mirror(state, name)
+            early, self._early = self._early, []
+            for request in early:
+                actions += self._requests.take(request)
+        if state.behind_since_ms is not None and state.group is not None:
+            actions += self._caught_up(state.group)
+        return self._told([*actions, *renew_key(state)])
+
+    def _changed(self, change: Change) -> list[Action]:
+        state = self.state
+        if isinstance(change, ConnectorChanged | ConnectorRemoved | TasksChanged | TargetChanged):
+            known = state.here.connectors.get(change.name)
+            before = 0 if known is None else len(known.task_configs)
+            mirror(state, change.name)
+            entry = state.here.connectors.get(change.name)
+            after = 0 if entry is None else len(entry.task_configs)
+            renew = isinstance(change, ConnectorChanged)
+            actions = settle_connector(state, change.name, renew=renew)
+            # New configurations of the same tasks interrupt nobody else.
+            shared_anew = (known is None) != (entry is None) or before != after
+            return [*actions, *([Rejoin()] if shared_anew and state.group else [])]
+        if isinstance(change, RestartAsked):
+            return restart_here(state, planned_restart(state, change.request))
+        if isinstance(change, LevelAsked):
+            return [SetLevel(change.record.logger, change.record.level)]
+        return []
+
+    def _caught_up(self, group: Joined) -> list[Action]:
+        state = self.state
+        if group.mismatch:
+            # The leader knew less than others: with what is read now, it shares again.
+            state.group = attrs.evolve(group, mismatch=False)
+            state.behind_since_ms = None
+            return [Rejoin()]
+        if state.is_behind:
+            return [CatchUp()]
+        state.behind_since_ms = None
+        state.catch_ups_failed = 0
+        return [*settle(state), *clear_statuses(state)]
+
+    def _tick(self, event: Tick) -> Sequence[Action]:
+        state = self.state
+        state.now_ms, state.wall_ms = event.now_ms, event.wall_ms
+        actions = [*ask_again(state), *renew_key(state)]
+        since = state.behind_since_ms
+        if since is not None and event.now_ms - since >= state.limits.sync_timeout_ms:
+            actions += self._too_slow()
+        return actions
+
+    def _too_slow(self) -> list[Action]:
+        """Leave, so that the others need not wait; what runs goes on for some tries."""
+        state = self.state
+        state.catch_ups_failed += 1
+        state.behind_since_ms = None
+        actions: list[Action] = [LeaveGroup(state.limits.unsync_backoff_ms), CatchUp()]
+        if state.catch_ups_failed > CATCH_UPS_MAX:
+            actions += self._told(self._give_up())
+        state.group = None
+        return actions

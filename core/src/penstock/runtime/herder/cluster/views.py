@@ -1,0 +1,109 @@
+"""The cluster's state as the REST API's shapes. Pure; nothing of ours is added to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.errors import NotFoundError
+from penstock.runtime.herder.cluster.state import ClusterState
+from penstock.runtime.herder.state import HostKey
+from penstock.runtime.model import State, TaskId
+from penstock.runtime.storage.config_records import RestartRequest
+from penstock.runtime.storage.status_records import Status
+
+__all__ = ["cluster_info", "planned_restart", "restart_info", "state_info", "task_state"]
+
+
+def state_info(state: ClusterState, name: str) -> dict[str, Any]:
+    """Return ConnectorStateInfo, from the status topic.
+
+    Raises:
+        NotFoundError: nothing is known of the connector.
+    """
+    status = state.board.connector(name)
+    entry = state.here.connectors.get(name)
+    if status is None or entry is None:
+        raise NotFoundError(f"No status found for connector {name}")
+    count = len(entry.task_configs)
+    return {
+        "name": name,
+        "connector": _status(status),
+        "tasks": [
+            {"id": number, **_status(one)}
+            for number, one in state.board.tasks(name).items()
+            if number < count
+        ],
+        "type": entry.type.value,
+    }
+
+
+def task_state(state: ClusterState, task: TaskId) -> dict[str, Any]:
+    """Return TaskState; raises NotFoundError when nothing is known of it."""
+    status = state.board.get(task)
+    if status is None:
+        raise NotFoundError(f"No status found for task {task}")
+    return {"id": task.task, **_status(status)}
+
+
+def _status(status: Status) -> dict[str, Any]:
+    shown: dict[str, Any] = {"state": status.state.value, "worker_id": status.worker_id}
+    if status.trace and status.state is State.FAILED:
+        shown["trace"] = status.trace
+    if status.version != "undefined":
+        shown["version"] = status.version
+    return shown
+
+
+def planned_restart(state: ClusterState, asked: RestartRequest) -> list[HostKey]:
+    """Return what a restart request means, by the statuses of all workers (RestartPlan)."""
+    keys: list[HostKey] = []
+    status = state.board.connector(asked.name)
+    if status is not None and (status.state is State.FAILED or not asked.only_failed):
+        keys.append(asked.name)
+    if asked.include_tasks:
+        keys.extend(
+            TaskId(asked.name, number)
+            for number, one in state.board.tasks(asked.name).items()
+            if one.state is State.FAILED or not asked.only_failed
+        )
+    return keys
+
+
+def restart_info(state: ClusterState, asked: RestartRequest) -> dict[str, Any]:
+    """Return ConnectorStateInfo in which what will restart says so."""
+    info = state_info(state, asked.name)
+    chosen = set(planned_restart(state, asked))
+    if asked.name in chosen:
+        info["connector"] = _restarting(info["connector"])
+    info["tasks"] = [
+        _restarting(task) if TaskId(asked.name, task["id"]) in chosen else task
+        for task in info["tasks"]
+    ]
+    return info
+
+
+def _restarting(shown: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in shown.items() if name != "trace"}
+    return {**kept, "state": State.RESTARTING.value}
+
+
+def cluster_info(state: ClusterState) -> dict[str, Any]:
+    """Return this worker's view of the group; a shape of our own."""
+    group = state.group
+    return {
+        "worker_id": state.worker_id,
+        "member": group is not None,
+        "leader": state.is_leader,
+        "leader_url": None if group is None else group.leader_url,
+        "generation": state.generation,
+        "config_offset": state.snapshot.offset,
+        "share": _share(state.owned.connectors, state.owned.tasks),
+        "workers": [
+            {"url": one.url, **_share(one.share.connectors, one.share.tasks)}
+            for one in (() if group is None else group.members.values())
+        ],
+    }
+
+
+def _share(connectors: frozenset[str], tasks: frozenset[TaskId]) -> dict[str, list[str]]:
+    return {"connectors": sorted(connectors), "tasks": [str(task) for task in sorted(tasks)]}

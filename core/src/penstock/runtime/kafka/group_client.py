@@ -1,0 +1,246 @@
+"""A member's requests to the coordinator of its group, by kafka-python's protocol and network.
+
+Only the requests: what a member decides by the answers stands in ``runtime/group``. Every call is
+bounded in time. kafka-python's own coordinator is not used: it would decide for us, and its joins
+cannot be given up. (source: AbstractCoordinator)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+from kafka import errors as kafka_errors
+from kafka.future import Future
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+from kafka.protocol.consumer import (
+    HeartbeatRequest,
+    JoinGroupRequest,
+    LeaveGroupRequest,
+    SyncGroupRequest,
+)
+from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest
+
+from penstock.errors import BrokerError, RetriableError
+
+__all__ = ["Coordinates", "GroupAnswer", "GroupClient", "JoinAnswer", "PendingAnswer"]
+
+log = logging.getLogger(__name__)
+
+PROTOCOL_TYPE: Final = "connect"
+JOIN_MARGIN_MS: Final = 5_000
+CLOSE_TIMEOUT_MS: Final = 2_000
+
+
+@attrs.frozen
+class Coordinates:
+    """How to be a member: the group and its times."""
+
+    group_id: str
+    client_id: str
+    session_timeout_ms: int
+    rebalance_timeout_ms: int
+    request_timeout_ms: int = 40_000
+
+
+@attrs.frozen
+class GroupAnswer:
+    """``error`` is the name of Kafka's error class, None when the request was served."""
+
+    error: str | None = None
+
+
+@attrs.frozen
+class JoinAnswer(GroupAnswer):
+    """The answer to a join; ``members`` with their metadata are told to the leader only."""
+
+    member_id: str = ""
+    generation: int = -1
+    leader_id: str = ""
+    protocol: str = ""
+    members: Mapping[str, bytes] = attrs.field(factory=dict)
+
+
+class PendingAnswer:
+    """A request under way; asked in short waits, so that its caller can be stopped."""
+
+    def __init__(self, client: GroupClient, future: Future) -> None:
+        self._client = client
+        self._future = future
+
+    def wait(self, timeout_ms: int) -> Any | None:
+        """Return the response, or None when there is none yet.
+
+        Raises:
+            RetriableError: the coordinator is away.
+        """
+        try:
+            return self._client.await_future(self._future, timeout_ms)
+        except kafka_errors.KafkaTimeoutError:
+            if self._future.is_done:
+                raise RetriableError("the group's coordinator did not answer in time") from None
+            return None
+
+
+class GroupClient:
+    """Speaks to one group's coordinator. Owner: the membership's thread.
+
+    kafka-python's network loop runs on a thread of its own (``kafka-net``), all the time: a member
+    whose answers are not read is expelled.
+    """
+
+    def __init__(self, where: Coordinates, settings: Mapping[str, Any]) -> None:
+        """``settings`` are kafka-python's: bootstrap_servers and security."""
+        self._where = where
+        self._net = NetworkSelector(**settings)
+        self._manager = KafkaConnectionManager(
+            self._net,
+            client_id=where.client_id,
+            request_timeout_ms=where.request_timeout_ms,
+            **settings,
+        )
+        self._net.start()
+        self._coordinator: Any = None
+
+    def await_future(self, future: Future, timeout_ms: int) -> Any:
+        """Return the result of a request; raises KafkaTimeoutError when it is not there in time."""
+        try:
+            return self._manager.run(self._manager.wait_for, future, timeout_ms)
+        except kafka_errors.KafkaTimeoutError:
+            raise
+        except kafka_errors.KafkaError as problem:
+            if not isinstance(problem, kafka_errors.RetriableError):
+                raise BrokerError(f"the group's coordinator refused: {problem}") from problem
+            self.forget_coordinator()
+            raise RetriableError(f"the group's coordinator is away: {problem}") from problem
+
+    def find_coordinator(self, timeout_ms: int) -> None:
+        """Find who coordinates the group; does nothing when that is known.
+
+        Raises:
+            RetriableError: nobody answered, or nobody coordinates yet.
+            BrokerError: the group may not be used.
+        """
+        if self._coordinator is not None:
+            return
+        try:
+            if not self._manager.bootstrapped:
+                self._manager.bootstrap(timeout_ms=timeout_ms)
+            group = self._where.group_id
+            request = FindCoordinatorRequest(key=group, key_type=0, coordinator_keys=[group])
+            answer = self.await_future(self._manager.send(request), timeout_ms)
+        except (kafka_errors.KafkaError, OSError) as problem:
+            raise RetriableError(f"no broker answers: {problem}") from problem
+        found = answer.coordinators[0] if answer.coordinators else answer
+        error = _name(found.error_code)
+        if error == "GroupAuthorizationFailedError":
+            raise BrokerError(f"not allowed to use group '{group}'; grant READ on it")
+        if error is not None:
+            raise RetriableError(f"group '{group}' has no coordinator yet: {error}")
+        cluster = self._manager.cluster
+        self._coordinator = cluster.add_coordinator(found, CoordinatorType.GROUP, group)
+
+    def forget_coordinator(self) -> None:
+        """Look for the coordinator anew at the next request."""
+        self._coordinator = None
+
+    def _send(self, request: Any, timeout_ms: int) -> Future:
+        return self._manager.send(request, node_id=self._coordinator, request_timeout_ms=timeout_ms)
+
+    def _ask(self, request: Any) -> Any:
+        timeout_ms = self._where.request_timeout_ms
+        try:
+            return self.await_future(self._send(request, timeout_ms), timeout_ms)
+        except kafka_errors.KafkaTimeoutError as problem:
+            self.forget_coordinator()
+            raise RetriableError("the group's coordinator did not answer in time") from problem
+
+    def join(self, member_id: str, protocols: Sequence[tuple[str, bytes]]) -> PendingAnswer:
+        """Join; the coordinator answers when all members have, or their time is over."""
+        where = self._where
+        request = JoinGroupRequest(
+            group_id=where.group_id,
+            session_timeout_ms=where.session_timeout_ms,
+            rebalance_timeout_ms=where.rebalance_timeout_ms,
+            member_id=member_id,
+            group_instance_id=None,
+            protocol_type=PROTOCOL_TYPE,
+            protocols=list(protocols),
+            max_version=7,
+        )
+        timeout_ms = max(where.request_timeout_ms, where.rebalance_timeout_ms + JOIN_MARGIN_MS)
+        return PendingAnswer(self, self._send(request, timeout_ms))
+
+    @staticmethod
+    def joined(response: Any) -> JoinAnswer:
+        """Return what a response to :meth:`join` says."""
+        return JoinAnswer(
+            error=_name(response.error_code),
+            member_id=response.member_id or "",
+            generation=response.generation_id,
+            leader_id=response.leader or "",
+            protocol=response.protocol_name or "",
+            members={one.member_id: bytes(one.metadata) for one in response.members or ()},
+        )
+
+    def sync(self, joined: JoinAnswer, assignments: Mapping[str, bytes]) -> PendingAnswer:
+        """Hand out (the leader) and get an assignment."""
+        request = SyncGroupRequest(
+            group_id=self._where.group_id,
+            generation_id=joined.generation,
+            member_id=joined.member_id,
+            group_instance_id=None,
+            protocol_type=PROTOCOL_TYPE,
+            protocol_name=joined.protocol,
+            assignments=list(assignments.items()),
+            max_version=5,
+        )
+        return PendingAnswer(self, self._send(request, self._where.request_timeout_ms))
+
+    @staticmethod
+    def synced(response: Any) -> tuple[str | None, bytes]:
+        """Return the error's name and the assignment of a response to :meth:`sync`."""
+        return _name(response.error_code), bytes(response.assignment or b"")
+
+    def heartbeat(self, generation: int, member_id: str) -> GroupAnswer:
+        """Say that this member lives; raises RetriableError when nobody hears."""
+        request = HeartbeatRequest(
+            group_id=self._where.group_id,
+            generation_id=generation,
+            member_id=member_id,
+            group_instance_id=None,
+        )
+        return GroupAnswer(_name(self._ask(request).error_code))
+
+    def leave(self, member_id: str, timeout_ms: int) -> None:
+        """Leave at once, so that nobody waits for a session to end; never raises."""
+        if self._coordinator is None or not member_id:
+            return
+        request = LeaveGroupRequest(
+            group_id=self._where.group_id,
+            member_id=member_id,
+            members=[LeaveGroupRequest.MemberIdentity(member_id=member_id, group_instance_id=None)],
+            max_version=4,
+        )
+        try:
+            self.await_future(self._send(request, timeout_ms), timeout_ms)
+        except (kafka_errors.KafkaError, RetriableError, BrokerError) as problem:
+            log.warning("could not leave the group, its session will end: %s", problem)
+
+    def close(self) -> None:
+        """Release everything; later calls do nothing."""
+        with contextlib.suppress(Exception):
+            self._manager.close()
+        with contextlib.suppress(Exception):
+            self._net.stop(timeout_ms=CLOSE_TIMEOUT_MS)
+        with contextlib.suppress(Exception):
+            self._net.close()
+
+
+def _name(code: int) -> str | None:
+    """Return the name of Kafka's error class; None for no error."""
+    return None if code == 0 else str(kafka_errors.for_code(code).__name__)
