@@ -6,17 +6,22 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from penstock.errors import ConflictError
 from penstock.rest.bodies import BODY_BYTES_MAX
 from penstock.rest.errors import HttpError, error_body, status_of
 from penstock.rest.exchange import Answer, RestRequest
 from penstock.rest.routes import all_routes
 from penstock.rest.routing import Router
 from penstock.rest.service import RestService
+from penstock.runtime.herder.cluster.actions import ElsewhereError
+
+if TYPE_CHECKING:
+    from penstock.rest.forward import Forwarder
 
 __all__ = ["RestApp"]
 
@@ -36,6 +41,7 @@ class RestApp:
     def __init__(self, service: RestService) -> None:
         self._service = service
         self._router = Router(all_routes())
+        self._forwarder: Forwarder | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; other kinds of scope are not answered."""
@@ -59,16 +65,44 @@ class RestApp:
             return self._options(path)
         found = self._router.find(request.method, path)
         body = await self._body(request) if request.method in _WITH_BODY else b""
-        answer = await found.handler(
-            RestRequest(
-                service=self._service,
-                body=body,
-                query=request.query_params,
-                query_all=request.query_params.getlist,
-            ),
-            **found.parameters,
+        asked = RestRequest(
+            service=self._service,
+            body=body,
+            query=request.query_params,
+            query_all=request.query_params.getlist,
+            headers=request.headers,
         )
+        try:
+            answer = await found.handler(asked, **found.parameters)
+        except ElsewhereError as elsewhere:
+            answer = await self._forwarded(request.method, path, asked, elsewhere)
         return _response(answer)
+
+    async def _forwarded(
+        self, method: str, path: str, asked: RestRequest, elsewhere: ElsewhereError
+    ) -> Answer:
+        """Send a request on: from here to the leader, from there to the owner, and no further."""
+        hops = asked.query.get("forward", "").lower()
+        if hops == "false":
+            raise ConflictError(
+                "Cannot complete request because of a conflicting operation (e.g. worker "
+                f"rebalance): {elsewhere}"
+            )
+        if self._forwarder is None:
+            # Imported by the first request that needs it: most workers never forward.
+            from penstock.rest.forward import Forwarder  # noqa: PLC0415 - see above
+
+            self._forwarder = Forwarder()
+        query = {**asked.query, "forward": "false" if hops == "true" else "true"}
+        given = asked.headers.get("authorization")
+        return await self._forwarder.send(
+            method,
+            elsewhere.url,
+            path,
+            query=query,
+            body=asked.body,
+            headers={} if given is None else {"Authorization": given},
+        )
 
     def _options(self, path: str) -> Response:
         try:

@@ -15,6 +15,7 @@ __all__ = [
     "named_config",
     "parse_json",
     "patch_of",
+    "task_configs_of",
 ]
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
@@ -163,3 +164,19 @@ def create_request(body: bytes) -> tuple[str, dict[str, str | None], TargetState
     if not isinstance(state, str) or state.upper() not in _STATES:
         raise BadRequestError(f"initial_state must be RUNNING, PAUSED or STOPPED, got {state!r}")
     return name, named_config(config, name), _STATES[state.upper()]
+
+
+def task_configs_of(body: bytes) -> list[dict[str, str]]:
+    """Return the task configurations that another worker sends; nulls are left out.
+
+    Raises:
+        BadRequestError: no JSON array of objects of texts.
+    """
+    value = parse_json(body)
+    if not isinstance(value, list):
+        raise BadRequestError(f"task configurations must be a JSON array, got {_kind(value)}")
+    configs = []
+    for one in value:
+        texts = {key: _text(key, text) for key, text in _object(one, "a task's").items()}
+        configs.append({key: text for key, text in texts.items() if text is not None})
+    return configs

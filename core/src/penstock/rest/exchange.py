@@ -14,12 +14,16 @@ __all__ = ["Answer", "RestRequest"]
 
 @attrs.frozen
 class RestRequest:
-    """A request as handlers see it: the service, the body, the query; path parts are arguments."""
+    """A request as handlers see it: service, body, query, headers (names in lower case).
+
+    The parts of the path are arguments of the handler.
+    """
 
     service: RestService
     body: bytes
     query: Mapping[str, str]
     query_all: Callable[[str], list[str]]
+    headers: Mapping[str, str] = attrs.field(factory=dict)
 
     def flag(self, name: str) -> bool:
         """Return a boolean query parameter, in any case; missing is False."""

@@ -11,11 +11,27 @@ import attrs
 
 from penstock.errors import TimedOutError
 from penstock.runtime.herder.commands import Command
+from penstock.runtime.storage.config_records import SessionKey
 
-__all__ = ["RestService"]
+__all__ = ["ClusterAccess", "RestService"]
 
 REQUEST_TIMEOUT_S: Final = 90.0
 HEALTH_TIMEOUT_S: Final = 10.0
+
+
+@attrs.frozen
+class ClusterAccess:
+    """What a worker of a cluster needs to hear and ask other workers.
+
+    Attributes:
+        session_key: the key that signs what workers ask of each other, None while none is known.
+        is_signed: whether the group has agreed to sign.
+        algorithms: those that a signature may have.
+    """
+
+    session_key: Callable[[], SessionKey | None]
+    is_signed: Callable[[], bool]
+    algorithms: frozenset[str]
 
 
 @attrs.define
@@ -27,6 +43,7 @@ class RestService:
         call: runs a named function in a host, where plugin code may be imported.
         list_plugins: returns ``{class, type, version}`` of every plugin, without importing any.
         version, commit, cluster_id: what ``GET /`` says.
+        cluster: None on a worker that is alone.
     """
 
     submit: Callable[[Command], Future[Any]]
@@ -35,6 +52,7 @@ class RestService:
     version: str
     commit: str
     cluster_id: str
+    cluster: ClusterAccess | None = None
 
     async def ask(self, command: Command) -> Any:
         """Return the herder's reply; raises its error, or TimedOutError after 90 s."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from penstock.errors import NotFoundError
+from penstock.rest.bodies import task_configs_of
 from penstock.rest.errors import HttpError
 from penstock.rest.exchange import Answer, RestRequest
 from penstock.rest.routing import Route
+from penstock.rest.signatures import check_signature
 from penstock.runtime.herder import commands as cmd
 from penstock.runtime.model import TaskId
 
@@ -40,8 +42,20 @@ async def restart_task(request: RestRequest, name: str, task: str) -> Answer:
     return Answer(204)
 
 
+async def put_task_configs(request: RestRequest, name: str) -> Answer:
+    """``POST /connectors/{name}/tasks``, from the worker that runs the connector; signed."""
+    access = request.service.cluster
+    if access is None:
+        raise HttpError(405)
+    if access.is_signed():
+        check_signature(request.headers, request.body, access.session_key(), access.algorithms)
+    await request.service.ask(cmd.PutTaskConfigs(name, task_configs_of(request.body)))
+    return Answer(204)
+
+
 ROUTES: Final = [
     Route("GET", "/connectors/{name}/tasks", list_tasks),
+    Route("POST", "/connectors/{name}/tasks", put_task_configs),
     Route("GET", "/connectors/{name}/tasks/{task}/status", get_task_status),
     Route("POST", "/connectors/{name}/tasks/{task}/restart", restart_task),
 ]

@@ -43,6 +43,10 @@ class FileOffsetStore:
         """See :class:`penstock.runtime.offsets.store.OffsetStore`."""
         return list(self._entries)
 
+    def fresh_keys(self) -> Iterable[bytes]:
+        """See :class:`penstock.runtime.offsets.store.OffsetStore`; nobody else stores anything."""
+        return ()
+
     def get(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
         """See :class:`penstock.runtime.offsets.store.OffsetStore`."""
         return [self._entries.get(key) for key in keys]

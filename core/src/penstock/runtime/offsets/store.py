@@ -29,6 +29,15 @@ class OffsetStore(Protocol):
     def stored_keys(self) -> Iterable[bytes]:
         """Return every stored key."""
 
+    def fresh_keys(self) -> Iterable[bytes]:
+        """Return the keys that are new since the last call, whoever stored them.
+
+        What other workers stored before this call is known to :meth:`get` after it.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
+
     def get(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
         """Return the value of each key, in order; None where there is none.
 
@@ -53,6 +62,10 @@ class MemoryOffsetStore:
     def stored_keys(self) -> Iterable[bytes]:
         """See :class:`OffsetStore`."""
         return list(self._entries)
+
+    def fresh_keys(self) -> Iterable[bytes]:
+        """See :class:`OffsetStore`; nobody else stores anything."""
+        return ()
 
     def get(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
         """See :class:`OffsetStore`."""
@@ -81,7 +94,10 @@ class ConnectorOffsets:
         """Read the keys of the store."""
         self._store = store
         self._stored: dict[str, bytes] = {}
-        for key in store.stored_keys():
+        self._learn(store.stored_keys())
+
+    def _learn(self, keys: Iterable[bytes]) -> None:
+        for key in keys:
             decoded = decode_key(key)
             if decoded is not None:
                 self._stored[_identity(*decoded)] = key
@@ -98,6 +114,7 @@ class ConnectorOffsets:
         Raises:
             StorageError: the store cannot be read, or holds something else than an offset.
         """
+        self._learn(self._store.fresh_keys())
         values = self._store.get([self._key(connector, partition) for partition in partitions])
         return [None if value is None else _offset(connector, value) for value in values]
 
