@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import Final
 
-__all__ = ["connect_standalone", "main"]
+__all__ = ["connect_distributed", "connect_standalone", "main"]
 
 _NEEDED: Final = "click"
 
@@ -14,6 +14,11 @@ _NEEDED: Final = "click"
 def main() -> None:
     """Run ``penstock``; the exit code is 0, 1 usage, 2 error, 3 the worker could not start."""
     _start("main")
+
+
+def connect_distributed() -> None:
+    """Run ``connect-distributed``, the original's name of ``penstock distributed``."""
+    _start("connect_distributed")
 
 
 def connect_standalone() -> None:

@@ -15,12 +15,13 @@ from penstock import __version__
 from penstock.cli.exits import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE
 from penstock.errors import PenstockError
 
-__all__ = ["connect_standalone", "main"]
+__all__ = ["connect_distributed", "connect_standalone", "main"]
 
 DEBUG_VARIABLE: Final = "PENSTOCK_DEBUG"
 
 _COMMANDS: Final = {
     "demo": ("penstock.cli.demo", "Stream a text file through transforms; needs no broker."),
+    "distributed": ("penstock.cli.distributed", "Run a worker of a cluster."),
     "plugins": ("penstock.cli.plugins", "List what is installed, and describe it."),
     "run": ("penstock.cli.standalone:run", "Run the worker and connectors of one file."),
     "standalone": ("penstock.cli.standalone", "Run connectors with the original's files."),
@@ -88,6 +89,12 @@ def _run(command: click.Command, arguments: list[str], name: str) -> int:
 def main() -> None:
     """Run ``penstock``; the exit code is 0, 1 usage, 2 error, 3 the worker could not start."""
     sys.exit(_run(_penstock, sys.argv[1:], "penstock"))
+
+
+def connect_distributed() -> None:
+    """Run ``connect-distributed``, the original's name of ``penstock distributed``."""
+    command: Callable[..., Any] = importlib.import_module("penstock.cli.distributed").command
+    sys.exit(_run(command, sys.argv[1:], "connect-distributed"))  # type: ignore[arg-type]  # a click command
 
 
 def connect_standalone() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from penstock.runtime.kafka.admin import KafkaAdmin
 from penstock.runtime.kafka.consumer import KafkaConsumer
@@ -47,6 +48,13 @@ class KafkaBroker:
         found = _translated(properties, ClientKind.ADMIN, client_id)
         bootstrap = properties.get("bootstrap.servers", "")
         return KafkaAdmin({**found.config, "client.id": client_id}, bootstrap=bootstrap)
+
+    def settings(
+        self, properties: Mapping[str, str], kind: ClientKind, *, client_id: str
+    ) -> dict[str, Any]:
+        """Return librdkafka's settings of a client that the port does not have."""
+        found = _translated(properties, kind, client_id)
+        return {**found.config, "client.id": client_id}
 
 
 def _translated(properties: Mapping[str, str], kind: ClientKind, who: str) -> Translation:

@@ -1,0 +1,168 @@
+"""Carries out what the herder of a cluster decides, beside starting and stopping hosts."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import attrs
+import httpx
+
+from penstock.modes.cluster_parts import Topics
+from penstock.rest.signatures import signature_headers
+from penstock.runtime.clock import Clock
+from penstock.runtime.cluster_settings import ClusterSettings
+from penstock.runtime.herder.cluster.actions import (
+    CatchUp,
+    LeaveGroup,
+    MakeSessionKey,
+    PublishTasks,
+    Rejoin,
+    Release,
+    SetLevel,
+    Wake,
+    WriteConfig,
+    WriteStatus,
+)
+from penstock.runtime.herder.cluster.events import Allocation, Published, Written
+from penstock.runtime.herder.state import Action
+from penstock.runtime.logs import set_level
+from penstock.runtime.membership import Membership
+from penstock.runtime.storage.config_records import SessionKey
+
+__all__ = ["ClusterActions"]
+
+log = logging.getLogger(__name__)
+
+PUBLISH_TIMEOUT_S: Final = 60.0
+PUBLISHERS: Final = 2
+"""Threads that hand task configurations to the leader."""
+_KEY_BYTES: Final = {"HmacSHA1": 20, "HmacSHA224": 28, "HmacSHA256": 32, "HmacSHA384": 48}
+
+
+@attrs.define
+class ClusterActions:
+    """Called by: the herder's thread; nothing here blocks it.
+
+    Attributes:
+        post: hands an event to the herder.
+        release: tells the group's logic what runs here no more.
+    """
+
+    settings: ClusterSettings
+    topics: Topics
+    membership: Membership
+    post: Callable[[Any], None]
+    release: Callable[[Allocation], None]
+    clock: Clock
+    _pool: concurrent.futures.ThreadPoolExecutor = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pool = concurrent.futures.ThreadPoolExecutor(PUBLISHERS, "publish-tasks")
+
+    def carry_out(self, action: Action) -> None:
+        """Carry out one action."""
+        _TABLE[type(action)](self, action)
+
+    def write_config(self, action: WriteConfig) -> None:
+        """Write to the config topic; the herder hears when it is read back."""
+        self.topics.config.write(
+            action.groups, lambda problem: self.post(Written(action.write, problem))
+        )
+
+    def write_status(self, action: WriteStatus) -> None:
+        """Write to the status topic."""
+        self.topics.status.write(action.key, action.status)
+
+    def catch_up(self, action: CatchUp) -> None:
+        """Read the config topic to its end."""
+        self.topics.config.catch_up()
+
+    def rejoin(self, action: Rejoin) -> None:
+        """Join the group again."""
+        self.membership.rejoin()
+
+    def give_up(self, action: Release) -> None:
+        """Tell that hosts are gone."""
+        self.release(action.given_up)
+
+    def leave(self, action: LeaveGroup) -> None:
+        """Leave the group for a while."""
+        self.membership.leave(action.backoff_ms / 1000)
+
+    def make_key(self, action: MakeSessionKey) -> None:
+        """Draw a session key and write it."""
+        own = self.settings
+        algorithm = own.inter_worker_key_generation_algorithm
+        size = (own.inter_worker_key_size or 0) // 8 or _KEY_BYTES.get(algorithm, 64)
+        key = SessionKey(secrets.token_bytes(size), algorithm, self.clock.now_ms())
+        self.topics.config.write([[key]], _tell_problem)
+
+    def set_level(self, action: SetLevel) -> None:
+        """Set a logger's level."""
+        set_level(action.logger, action.level)
+
+    def wake(self, action: Wake) -> None:
+        """Do nothing: ticks come often enough."""
+
+    def publish(self, action: PublishTasks) -> None:
+        """Hand task configurations to the leader, on a thread of the pool."""
+        self._pool.submit(self._publish, action)
+
+    def _publish(self, action: PublishTasks) -> None:
+        try:
+            body = json.dumps([dict(one) for one in action.configs]).encode()
+            headers = {"Content-Type": "application/json", **self._signature(body)}
+            path = f"connectors/{quote(action.name, safe='')}/tasks"
+            answer = httpx.post(
+                f"{action.url}{path}",
+                content=body,
+                headers=headers,
+                timeout=PUBLISH_TIMEOUT_S,
+                trust_env=False,
+            )
+            problem = None if answer.is_success else f"{answer.status_code} {answer.text[:500]}"
+        except httpx.HTTPError as error:
+            problem = f"{type(error).__name__} {error}"
+        if problem is not None:
+            log.warning(
+                "the leader at %s did not take the tasks of connector %s, trying again: %s",
+                action.url,
+                action.name,
+                problem,
+            )
+        self.post(Published(action.name, problem))
+
+    def _signature(self, body: bytes) -> Mapping[str, str]:
+        key = self.topics.config.snapshot.session_key
+        if key is None:
+            return {}
+        return signature_headers(key, self.settings.inter_worker_signature_algorithm, body)
+
+    def close(self) -> None:
+        """Begin no more work."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _tell_problem(problem: Exception | None) -> None:
+    if problem is not None:
+        log.error("the new session key is not written: %s", problem)
+
+
+_TABLE: Final[Mapping[type[Any], Callable[[ClusterActions, Any], None]]] = {
+    WriteConfig: ClusterActions.write_config,
+    WriteStatus: ClusterActions.write_status,
+    CatchUp: ClusterActions.catch_up,
+    Rejoin: ClusterActions.rejoin,
+    Release: ClusterActions.give_up,
+    LeaveGroup: ClusterActions.leave,
+    MakeSessionKey: ClusterActions.make_key,
+    SetLevel: ClusterActions.set_level,
+    Wake: ClusterActions.wake,
+    PublishTasks: ClusterActions.publish,
+}
