@@ -33,7 +33,9 @@ def eventually(
 
 
 class PenstockWorker:
-    """One ``penstock standalone`` process tree. ``embedded:PATH`` or a broker's address."""
+    """One worker's process tree. ``embedded:PATH`` or a broker's address."""
+
+    mode = "standalone"
 
     def __init__(self, bootstrap: str, folder: Path, **properties: str) -> None:
         self.folder = folder
@@ -57,7 +59,7 @@ class PenstockWorker:
         ready.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "penstock.cli", "standalone", str(file)]
+                [sys.executable, "-m", "penstock.cli", self.mode, str(file)]
                 + [str(one) for one in connector_files],
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -135,3 +137,49 @@ def worker(bootstrap: str, folder: Path, **properties: str) -> Iterator[Penstock
         yield running
     finally:
         running.stop()
+
+
+class ClusterMember(PenstockWorker):
+    """One worker of a cluster; ``group`` names the cluster and its topics."""
+
+    mode = "distributed"
+
+    def __init__(self, bootstrap: str, folder: Path, group: str, **properties: str) -> None:
+        super().__init__(bootstrap, folder)
+        del self.properties["offset.storage.file.filename"]
+        self.properties |= cluster_properties(group)
+        self.properties |= {key.replace("_", "."): value for key, value in properties.items()}
+
+
+def cluster_properties(group: str) -> dict[str, str]:
+    """Return the properties that make a worker, of either kind, one of a cluster; quick ones."""
+    return {
+        "group.id": group,
+        "config.storage.topic": f"{group}-configs",
+        "offset.storage.topic": f"{group}-offsets",
+        "status.storage.topic": f"{group}-status",
+        "config.storage.replication.factor": "1",
+        "offset.storage.replication.factor": "1",
+        "status.storage.replication.factor": "1",
+        "session.timeout.ms": "6000",
+        "heartbeat.interval.ms": "1000",
+        "scheduled.rebalance.max.delay.ms": "4000",
+    }
+
+
+@contextlib.contextmanager
+def cluster(
+    bootstrap: str, folder: Path, group: str, size: int, **properties: str
+) -> Iterator[list[ClusterMember]]:
+    """Run a cluster of workers until the block ends."""
+    members: list[ClusterMember] = []
+    try:
+        for number in range(size):
+            home = folder / f"worker-{number}"
+            home.mkdir()
+            members.append(ClusterMember(bootstrap, home, group, **properties).start())
+        yield members
+    finally:
+        for member in members:
+            with contextlib.suppress(ProcessLookupError):
+                member.stop()

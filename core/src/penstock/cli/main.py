@@ -19,12 +19,25 @@ __all__ = ["connect_distributed", "connect_standalone", "main"]
 
 DEBUG_VARIABLE: Final = "PENSTOCK_DEBUG"
 
+_CLIENT: Final = "penstock.cli.client"
 _COMMANDS: Final = {
+    "apply": (f"{_CLIENT}.change:apply", "Create or update connectors of a running worker."),
+    "cluster": (f"{_CLIENT}.look:cluster", "Show the workers and what each runs."),
+    "connectors": (f"{_CLIENT}.look:connectors", "List the connectors of a running worker."),
+    "context": (f"{_CLIENT}.context", "Save clusters under names, and choose one."),
+    "delete": (f"{_CLIENT}.change:delete", "Delete connectors."),
     "demo": ("penstock.cli.demo", "Stream a text file through transforms; needs no broker."),
     "distributed": ("penstock.cli.distributed", "Run a worker of a cluster."),
+    "offsets": (f"{_CLIENT}.change:offsets", "Show or change how far a connector has come."),
+    "pause": (f"{_CLIENT}.change:pause", "Pause connectors."),
     "plugins": ("penstock.cli.plugins", "List what is installed, and describe it."),
+    "restart": (f"{_CLIENT}.change:restart", "Restart a connector or its tasks."),
+    "resume": (f"{_CLIENT}.change:resume", "Resume connectors."),
     "run": ("penstock.cli.standalone:run", "Run the worker and connectors of one file."),
     "standalone": ("penstock.cli.standalone", "Run connectors with the original's files."),
+    "status": (f"{_CLIENT}.look:status", "Show a connector and its tasks."),
+    "stop": (f"{_CLIENT}.change:stop", "Stop connectors and give up their tasks."),
+    "tasks": (f"{_CLIENT}.look:tasks", "Show the tasks of a connector."),
     "validate": ("penstock.cli.validate", "Check a connector's configuration, offline."),
 }
 

@@ -155,6 +155,8 @@ def setup_logging(worker: Mapping[str, str] | None = None, *, stream: Any = None
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS.get(level, logging.INFO))
     logging.getLogger("stevedore").setLevel(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     if level not in _LEVELS:
         logging.getLogger(__name__).warning(
             "unknown log level '%s'; one of %s, INFO is used", level, ", ".join(_LEVELS)

@@ -154,6 +154,12 @@ def test_only_the_leader_changes_and_others_send_on() -> None:
     topics = Topics()
     leader, other = SimWorker("w1", topics), SimWorker("w2", topics)
     other.read()
+    other.feed(Requested(900, cmd.PutConnector("c", CONFIG, replace=False)))
+    assert 900 not in other.replies
+    other.feed(joined(other, leader))
+    with pytest.raises(ElsewhereError):
+        other.answer(900)
+    other.feed(ev.Left("gone"))
     with pytest.raises(ConflictError, match="no known leader"):
         other.ask(cmd.PutConnector("c", CONFIG, replace=False))
     other.feed(joined(other, leader))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as ClientPlace
@@ -15,6 +17,8 @@ from penstock.runtime.kafka.client_log import client_logger
 
 __all__ = ["KafkaAdmin"]
 
+RETRY_S: Final = 0.1
+
 
 class KafkaAdmin:
     """Asks a Kafka cluster about itself. Owned by one thread."""
@@ -22,6 +26,7 @@ class KafkaAdmin:
     def __init__(self, config: Mapping[str, Any], *, bootstrap: str) -> None:
         """Connect lazily; ``bootstrap`` is only for messages."""
         self._bootstrap = bootstrap
+        self._pause = threading.Event()
         self._client = AdminClient(dict(config), logger=client_logger())
 
     def _metadata(self, timeout_s: float) -> Any:
@@ -53,6 +58,8 @@ class KafkaAdmin:
             for spec in topics
         ]
         created: list[str] = []
+        if not wanted:  # which the client refuses
+            return created
         for name, future in self._client.create_topics(
             wanted, operation_timeout=timeout_s, request_timeout=timeout_s
         ).items():
@@ -82,17 +89,22 @@ class KafkaAdmin:
         Raises:
             StorageError: the broker does not tell in time.
         """
+        until_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self._ends(topic, partitions, timeout_s)
+            except (KafkaException, TimeoutError) as problem:
+                # A topic that was just created has no leaders yet.
+                if time.monotonic() > until_s or self._pause.wait(RETRY_S):
+                    text = f"the broker does not tell the end of topic '{topic}': {problem}"
+                    raise StorageError(text) from problem
+
+    def _ends(self, topic: str, partitions: int, timeout_s: float) -> Mapping[int, int]:
         latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # it has no types
         wanted = {ClientPlace(topic, number): latest for number in range(partitions)}
-        ends: dict[int, int] = {}
-        try:
-            asked = self._client.list_offsets(wanted, request_timeout=timeout_s)
-            for place, future in asked.items():
-                ends[place.partition] = future.result(timeout_s).offset
-        except (KafkaException, TimeoutError) as problem:
-            text = f"the broker does not tell the end of topic '{topic}': {problem}"
-            raise StorageError(text) from problem
-        return ends
+        asked = self._client.list_offsets(wanted, request_timeout=timeout_s)
+        return {place.partition: one.result(timeout_s).offset for place, one in asked.items()}
 
     def close(self) -> None:
         """See :class:`penstock.runtime.broker.Admin`."""
+        self._pause.set()

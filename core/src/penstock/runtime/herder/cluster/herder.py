@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 
 from penstock.errors import ConflictError
+from penstock.runtime.herder import commands as cmd
 from penstock.runtime.herder.asked import Requested, Validated
 from penstock.runtime.herder.cluster.actions import (
     CatchUp,
@@ -55,7 +56,17 @@ from penstock.runtime.storage.status_records import TopicUse, TopicUseKey
 __all__ = ["ClusterEvent", "ClusterHerder"]
 
 EARLY_MAX: Final = 1_000
-"""Requests that wait until the config topic was read to its end."""
+"""Requests that wait until the config topic was read to its end and the group was joined."""
+_READS: Final = (
+    cmd.ListConnectors,
+    cmd.GetConnector,
+    cmd.GetStatus,
+    cmd.GetTasks,
+    cmd.GetTaskStatus,
+    cmd.GetFigures,
+    cmd.GetTopics,
+    cmd.GetWorkers,
+)
 CATCH_UPS_MAX: Final = 5
 """Times that a worker leaves the group because it lags; after that it gives up its share."""
 
@@ -90,6 +101,7 @@ class ClusterHerder:
         self.state = ClusterState(worker_id, url, type_of, limits or ClusterLimits())
         self._requests = Requests(self.state)
         self._early: list[Requested] = []
+        self._was_member = False
         self._handlers: Mapping[type[Any], Callable[[Any], Sequence[Action]]] = {
             HostStarted: self._host_started,
             HostReported: self._host,
@@ -130,13 +142,24 @@ class ClusterHerder:
         return [*actions, *tell_statuses(self.state, [event.key])]
 
     def _requested(self, event: Requested) -> Sequence[Action]:
-        if self.state.ready:
+        if self._can_answer(event):
             return self._requests.take(event)
         if len(self._early) >= EARLY_MAX:
             problem = ConflictError("the worker still reads its config topic; try again")
             return [Reply(event.request, error=problem)]
         self._early.append(event)
         return []
+
+    def _can_answer(self, event: Requested) -> bool:
+        """Whether the config topic is read, and for a change, whether the group was joined once."""
+        return self.state.ready and (self._was_member or isinstance(event.command, _READS))
+
+    def _answer_early(self) -> list[Action]:
+        waiting, self._early = self._early, []
+        actions: list[Action] = []
+        for event in waiting:
+            actions += self._requested(event)
+        return actions
 
     def _written(self, event: Written) -> Sequence[Action]:
         done = self.state.writes.pop(event.write, None)
@@ -173,6 +196,9 @@ class ClusterHerder:
         if event.delay_ms > 0:
             actions.append(Wake(state.now_ms + event.delay_ms))
         actions += [*settle(state), *clear_statuses(state), *renew_key(state)]
+        if not self._was_member:
+            self._was_member = True
+            actions += self._answer_early()
         return self._told(actions)
 
     def _left_group(self, event: Left) -> list[Action]:
@@ -196,9 +222,7 @@ class ClusterHerder:
             state.ready = True
             for name in state.snapshot.connectors:
                 mirror(state, name)
-            early, self._early = self._early, []
-            for request in early:
-                actions += self._requests.take(request)
+            actions += self._answer_early()
         if state.behind_since_ms is not None and state.group is not None:
             actions += self._caught_up(state.group)
         return self._told([*actions, *renew_key(state)])
