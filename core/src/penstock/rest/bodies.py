@@ -13,6 +13,7 @@ __all__ = [
     "config_of",
     "create_request",
     "named_config",
+    "offsets_of",
     "parse_json",
     "patch_of",
     "task_configs_of",
@@ -180,3 +181,27 @@ def task_configs_of(body: bytes) -> list[dict[str, str]]:
         texts = {key: _text(key, text) for key, text in _object(one, "a task's").items()}
         configs.append({key: text for key, text in texts.items() if text is not None})
     return configs
+
+
+def offsets_of(body: bytes) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """Return the pairs of partition and offset that a user wants to store; None forgets one.
+
+    Raises:
+        BadRequestError: not ``{"offsets": [{"partition": {...}, "offset": {...} or null}]}``.
+    """
+    _object(parse_json(body), "the body")
+    listed = json.loads(body).get("offsets")  # again: here numbers are wanted as numbers
+    if not isinstance(listed, list) or not listed:
+        raise BadRequestError(
+            "Partitions / offsets need to be provided for an alter offsets request"
+        )
+    pairs = []
+    for one in listed:
+        pair = _object(one, "each of the offsets")
+        if set(pair) - {"partition", "offset"}:
+            raise BadRequestError("each of the offsets has a partition and an offset, nothing else")
+        offset = pair.get("offset")
+        if offset is not None:
+            _object(offset, "an offset")
+        pairs.append((_object(pair.get("partition"), "a partition"), offset))
+    return pairs

@@ -216,6 +216,26 @@ class Admin(Protocol):
     def create_topics(self, topics: Sequence[TopicSpec], timeout_s: float) -> Sequence[str]:
         """Create what is missing; return the names really created (existing ones left out)."""
 
+    def group_offsets(self, group: str, timeout_s: float) -> Mapping[TopicPartition, int]:
+        """Return the positions that a consumer group has stored."""
+
+    def alter_group_offsets(
+        self, group: str, offsets: Mapping[TopicPartition, int | None], timeout_s: float
+    ) -> None:
+        """Store positions for a group that has no members; None forgets one.
+
+        Raises:
+            BrokerError: the group has members still, or the broker refuses; nothing is promised
+                of the rest then.
+        """
+
+    def delete_group(self, group: str, timeout_s: float) -> None:
+        """Forget a group with all its positions; one that is not there is forgotten already.
+
+        Raises:
+            BrokerError: the group has members still, or the broker refuses.
+        """
+
     def close(self) -> None:
         """Release everything; later calls do nothing."""
 

@@ -28,7 +28,7 @@ from penstock.runtime.host.processes import (
 from penstock.runtime.host.storage import OffsetDesk
 from penstock.runtime.host.supervisor import HostKey, OnEvent, Supervisor, key_of
 from penstock.runtime.host.threads import ThreadLauncher
-from penstock.runtime.offsets.store import OffsetStore
+from penstock.runtime.offsets.store import ConnectorOffsets, OffsetStore
 
 __all__ = ["HostExited", "HostKey", "OnEvent", "Worker"]
 
@@ -145,6 +145,21 @@ class Worker:
         else:
             self._loop.post(lambda: self._calls.call(call, timeout_s, future))
         return future
+
+    def read_offsets(self, connector: str) -> Future[Any]:
+        """Return all source offsets of a connector, as pairs of partition and offset."""
+        return self._offsets.ask(lambda offsets: offsets.all(connector))
+
+    def write_offsets(self, connector: str, offsets: Any | None) -> Future[Any]:
+        """Store source offsets; None in a pair forgets it, None alone forgets all."""
+
+        def write(store: ConnectorOffsets) -> None:
+            pairs = offsets
+            if pairs is None:
+                pairs = [(partition, None) for partition, _ in store.all(connector)]
+            store.save(connector, pairs)
+
+        return self._offsets.ask(write)
 
     def close(self, timeout_s: float) -> None:
         """End all hosts in good order, by force after ``timeout_s``, and release everything.

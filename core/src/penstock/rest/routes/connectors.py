@@ -6,7 +6,13 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from penstock.errors import NotFoundError
-from penstock.rest.bodies import config_of, create_request, named_config, patch_of
+from penstock.rest.bodies import (
+    config_of,
+    create_request,
+    named_config,
+    offsets_of,
+    patch_of,
+)
 from penstock.rest.exchange import Answer, RestRequest
 from penstock.rest.routing import Route
 from penstock.runtime.herder import commands as cmd
@@ -115,6 +121,22 @@ async def restart_connector(request: RestRequest, name: str) -> Answer:
     return Answer(202, info)
 
 
+async def get_offsets(request: RestRequest, name: str) -> Answer:
+    """``GET /connectors/{name}/offsets`` (source: KIP-875)."""
+    return Answer(body=await request.service.ask(cmd.GetOffsets(name)))
+
+
+async def alter_offsets(request: RestRequest, name: str) -> Answer:
+    """``PATCH /connectors/{name}/offsets``: of a connector that is stopped."""
+    command = cmd.AlterOffsets(name, offsets_of(request.body))
+    return Answer(body=await request.service.ask(command))
+
+
+async def reset_offsets(request: RestRequest, name: str) -> Answer:
+    """``DELETE /connectors/{name}/offsets``: of a connector that is stopped."""
+    return Answer(body=await request.service.ask(cmd.AlterOffsets(name, None)))
+
+
 ROUTES: Final = [
     Route("GET", "/connectors", list_connectors),
     Route("POST", "/connectors", create_connector),
@@ -124,6 +146,9 @@ ROUTES: Final = [
     Route("PUT", "/connectors/{name}/config", put_config),
     Route("PATCH", "/connectors/{name}/config", patch_config),
     Route("GET", "/connectors/{name}/status", get_status),
+    Route("GET", "/connectors/{name}/offsets", get_offsets),
+    Route("PATCH", "/connectors/{name}/offsets", alter_offsets),
+    Route("DELETE", "/connectors/{name}/offsets", reset_offsets),
     Route("PUT", "/connectors/{name}/pause", pause_connector),
     Route("PUT", "/connectors/{name}/resume", resume_connector),
     Route("PUT", "/connectors/{name}/stop", stop_connector),

@@ -25,10 +25,12 @@ __all__ = [
     "add_member",
     "beat",
     "claim_free",
+    "forget_position",
     "leases_of",
     "members_of",
     "owner_of",
     "position_of",
+    "positions_of",
     "rebalance",
     "release",
     "remove_member",
@@ -188,6 +190,19 @@ def position_of(connection: sqlite3.Connection, group: str, place: TopicPartitio
     )
     found = connection.execute(query, (group, place.topic, place.partition)).fetchone()
     return None if found is None else int(found[0])
+
+
+def positions_of(connection: sqlite3.Connection, group: str) -> dict[TopicPartition, int]:
+    """Return every offset that a group has stored."""
+    query = "SELECT name, part, next FROM position JOIN topic ON topic.id = topic WHERE team = ?"
+    found = connection.execute(query, (group,))
+    return {TopicPartition(name, part): offset for name, part, offset in found}
+
+
+def forget_position(connection: sqlite3.Connection, group: str, topic: Topic, part: int) -> None:
+    """Forget the offset that a group stored for a partition."""
+    query = "DELETE FROM position WHERE team = ? AND topic = ? AND part = ?"
+    connection.execute(query, (group, topic.id, part))
 
 
 def store_position(

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from penstock.errors import BadRequestError
 from penstock.runtime.herder import commands as cmd
+from penstock.runtime.herder.state import ConnectorEntry, OffsetsWork
+from penstock.runtime.model import TargetState
 
-__all__ = ["config_of", "patched", "refusal"]
+__all__ = ["config_of", "offsets_work", "patched", "refusal"]
 
 
 def config_of(command: cmd.PutConnector) -> dict[str, str]:
@@ -21,6 +23,23 @@ def patched(command: cmd.PatchConnector, now: Mapping[str, str]) -> cmd.PutConne
     config: dict[str, str | None] = {**now, **command.patch}
     kept = {name: value for name, value in config.items() if value is not None}
     return cmd.PutConnector(command.name, kept, replace=True)
+
+
+def offsets_work(request: int, command: cmd.AlterOffsets, entry: ConnectorEntry) -> OffsetsWork:
+    """Return the change of a connector's offsets, once nothing of it runs.
+
+    Raises:
+        BadRequestError: the connector is not stopped, or still has tasks.
+    """
+    if entry.target is not TargetState.STOPPED or entry.task_configs:
+        raise BadRequestError(
+            "Connectors must be in the STOPPED state before their offsets can be modified. This "
+            "can be done for the specified connector by issuing a 'PUT' request to the "
+            f"'/connectors/{entry.name}/stop' endpoint"
+        )
+    return OffsetsWork(
+        request, entry.name, dict(entry.config), entry.type, change=True, offsets=command.offsets
+    )
 
 
 _ENDPOINT: Final = "/connector-plugins/{connectorType}/config/validate"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 
 from penstock.runtime.model import TargetState, TaskId
 
 __all__ = [
+    "AlterOffsets",
     "Command",
     "DeleteConnector",
     "GetConnector",
     "GetFigures",
+    "GetOffsets",
     "GetStatus",
     "GetTaskStatus",
     "GetTasks",
@@ -150,3 +153,21 @@ class ResetTopics(Command):
 @attrs.frozen
 class GetWorkers(Command):
     """``GET /penstock/cluster``: this worker's view of the group, and each worker's share."""
+
+
+@attrs.frozen
+class GetOffsets(Command):
+    """``GET /connectors/{name}/offsets``: ``{offsets: [{partition, offset}]}``."""
+
+    name: str
+
+
+@attrs.frozen
+class AlterOffsets(Command):
+    """``PATCH`` and ``DELETE /connectors/{name}/offsets``: ``{message}``.
+
+    ``offsets`` are pairs of partition and offset, None in a pair forgets it; None resets all.
+    """
+
+    name: str
+    offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]] | None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
-from penstock.errors import ConflictError, ConnectError
+from penstock.errors import ConflictError, ConnectError, PenstockError
 from penstock.runtime.clock import Clock, SystemClock
 from penstock.runtime.herder.asked import Requested, Validated
 from penstock.runtime.herder.commands import Command
@@ -18,6 +18,7 @@ from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostSta
 from penstock.runtime.herder.state import (
     Action,
     HostKey,
+    OffsetsWork,
     Reply,
     SendToHost,
     StartHost,
@@ -27,7 +28,7 @@ from penstock.runtime.herder.state import (
 from penstock.runtime.host.messages import Call, StartConnector, StartTask
 from penstock.runtime.host.messages import Command as HostCommand
 from penstock.runtime.host.messages import Event as HostEvent
-from penstock.runtime.model import TaskId
+from penstock.runtime.model import ConnectorType, TaskId
 
 __all__ = ["Herder", "HerderDriver", "WorkerPort"]
 
@@ -35,6 +36,10 @@ log = logging.getLogger(__name__)
 
 MAILBOX_MAX: Final = 10_000
 VALIDATION_TIMEOUT_S: Final = 60.0
+OFFSETS_TIMEOUT_S: Final = 60.0
+
+Pairs = Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]]
+"""Partitions with their offsets; None forgets one."""
 TICK_S: Final = 0.25
 
 
@@ -55,6 +60,12 @@ class WorkerPort(Protocol):
 
     def call(self, call: Call, timeout_s: float) -> Future[Any]:
         """Run one function in a host of its own."""
+
+    def read_offsets(self, connector: str) -> Future[Any]:
+        """Return all source offsets of a connector, as pairs of partition and offset."""
+
+    def write_offsets(self, connector: str, offsets: Pairs | None) -> Future[Any]:
+        """Store source offsets; None forgets all of the connector's."""
 
 
 def _unknown(action: Action) -> None:
@@ -192,6 +203,8 @@ class HerderDriver:
             self._worker.send(action.key, action.command)
         elif isinstance(action, Validate):
             self._validate(action)
+        elif isinstance(action, OffsetsWork):
+            self._offsets(action)
         elif isinstance(action, Reply):
             self._reply(action.request, action.result, action.error)
         else:
@@ -228,6 +241,48 @@ class HerderDriver:
         answer = self._worker.call(call, VALIDATION_TIMEOUT_S)
         answer.add_done_callback(lambda done: self._mailbox.put(_validated(action.request, done)))
 
+    def _offsets(self, action: OffsetsWork) -> None:
+        """Read or alter offsets: a sink's in a host, which asks the broker; a source's here."""
+        if action.type is ConnectorType.SINK or action.change:
+            arguments = {
+                "config": dict(action.config),
+                "worker": dict(self._worker_config),
+                "change": action.change,
+                "offsets": action.offsets,
+            }
+            kind = "sink" if action.type is ConnectorType.SINK else "source"
+            call = Call(f"{kind}_offsets", arguments)
+            self._finish(action, self._worker.call(call, OFFSETS_TIMEOUT_S))
+            return
+        self._finish(action, self._worker.read_offsets(action.name))
+
+    def _finish(self, action: OffsetsWork, answer: Future[Any]) -> None:
+        def answered(done: Future[Any]) -> None:
+            problem = done.exception()
+            if problem is not None:
+                self._reply(action.request, error=_as_connect_error(problem))
+            elif not action.change:
+                shown = [{"partition": p, "offset": o} for p, o in done.result()]
+                self._reply(action.request, {"offsets": shown})
+            elif action.type is ConnectorType.SINK:
+                self._reply(action.request, _altered(action, known=done.result()))
+            else:
+                self._store(action, known=done.result())
+
+        answer.add_done_callback(answered)
+
+    def _store(self, action: OffsetsWork, *, known: bool) -> None:
+        """Store a source's offsets, which its connector has agreed to."""
+
+        def stored(done: Future[Any]) -> None:
+            problem = done.exception()
+            if problem is not None:
+                self._reply(action.request, error=_as_connect_error(problem))
+            else:
+                self._reply(action.request, _altered(action, known=known))
+
+        self._worker.write_offsets(action.name, action.offsets).add_done_callback(stored)
+
     def _reply(self, request: int, result: Any = None, error: Exception | None = None) -> None:
         future = self._waiting.pop(request, None)
         if future is None or future.done():
@@ -243,5 +298,22 @@ def _validated(request: int, done: Future[Any]) -> Validated:
     if problem is None:
         answer = done.result()
         return Validated(request, infos=answer["infos"], type=answer["type"])
-    error = problem if isinstance(problem, ConnectError) else ConnectError(str(problem))
-    return Validated(request, error=error)
+    return Validated(request, error=_as_connect_error(problem))
+
+
+def _as_connect_error(problem: BaseException) -> Exception:
+    return problem if isinstance(problem, PenstockError) else ConnectError(str(problem))
+
+
+def _altered(action: OffsetsWork, *, known: bool) -> dict[str, str]:
+    """Return the answer; ``known``: the connector says that it keeps its offsets nowhere else."""
+    verb = "reset" if action.offsets is None else "altered"
+    if known:
+        return {"message": f"The offsets for this connector have been {verb} successfully"}
+    return {
+        "message": (
+            f"The Connect framework-managed offsets for this connector have been {verb} "
+            "successfully. However, if this connector manages offsets externally, they will need "
+            f"to be manually {verb} in the system that the connector uses."
+        )
+    }

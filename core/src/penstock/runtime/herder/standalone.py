@@ -14,7 +14,7 @@ from penstock.errors import AlreadyExistsError, BadRequestError, NotFoundError
 from penstock.runtime.herder import commands as cmd
 from penstock.runtime.herder import views
 from penstock.runtime.herder.asked import Requested, Validated
-from penstock.runtime.herder.changes import config_of, patched, refusal
+from penstock.runtime.herder.changes import config_of, offsets_work, patched, refusal
 from penstock.runtime.herder.hosts import (
     HostExitedEvent,
     HostReported,
@@ -26,6 +26,7 @@ from penstock.runtime.herder.state import (
     Action,
     ConnectorEntry,
     HerderState,
+    OffsetsWork,
     Reply,
     Slot,
     Spec,
@@ -56,6 +57,8 @@ class StandaloneHerder:
             cmd.GetTasks: self._tasks,
             cmd.GetTaskStatus: self._task_status,
             cmd.GetFigures: self._figures,
+            cmd.GetOffsets: self._offsets,
+            cmd.AlterOffsets: self._alter_offsets,
             cmd.PutConnector: self._put,
             cmd.PatchConnector: self._patch,
             cmd.DeleteConnector: self._delete,
@@ -107,6 +110,13 @@ class StandaloneHerder:
 
     def _figures(self, request: int, command: cmd.GetFigures) -> Sequence[Action]:
         return [Reply(request, views.figures(self.state, self._entry(command.name)))]
+
+    def _offsets(self, request: int, command: cmd.GetOffsets) -> Sequence[Action]:
+        entry = self._entry(command.name)
+        return [OffsetsWork(request, entry.name, dict(entry.config), entry.type)]
+
+    def _alter_offsets(self, request: int, command: cmd.AlterOffsets) -> Sequence[Action]:
+        return [offsets_work(request, command, self._entry(command.name))]
 
     def _put(self, request: int, command: cmd.PutConnector) -> Sequence[Action]:
         self._refuse_existing(command)

@@ -9,7 +9,7 @@ deletion and re-creation under the same name, the next event reconciles again.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -23,6 +23,7 @@ __all__ = [
     "ConnectorEntry",
     "HerderState",
     "HostKey",
+    "OffsetsWork",
     "Phase",
     "Reply",
     "SendToHost",
@@ -170,6 +171,21 @@ class Reply(Action):
     request: int
     result: Any = None
     error: Exception | None = None
+
+
+@attrs.frozen
+class OffsetsWork(Action):
+    """Read (``change`` False) or alter a connector's offsets, and answer the request with it.
+
+    ``offsets`` as in :class:`penstock.runtime.herder.commands.AlterOffsets`.
+    """
+
+    request: int
+    name: str
+    config: Mapping[str, str]
+    type: ConnectorType
+    change: bool = False
+    offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]] | None = None
 
 
 def reconcile(slot: Slot) -> list[Action]:

@@ -6,6 +6,8 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
 
 from penstock.errors import PenstockError
 from penstock.runtime.host.messages import (
@@ -45,6 +47,19 @@ class OffsetDesk:
     ) -> None:
         """Have ``reply(answer)`` called on the storage thread. Called by: the loop's thread."""
         self._work.put(lambda: self._serve(connector, request, reply))
+
+    def ask(self, work: Callable[[ConnectorOffsets], Any]) -> Future[Any]:
+        """Have something done with the offsets on the storage thread. Called by: any thread."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work(self._offsets))
+            except Exception as problem:  # noqa: BLE001 - whoever waits is told
+                future.set_exception(problem)
+
+        self._work.put(run)
+        return future
 
     def close(self, timeout_s: float) -> None:
         """Serve what waits, then end the thread. Called by: any thread, once no host is left."""

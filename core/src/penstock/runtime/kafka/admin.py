@@ -12,7 +12,8 @@ from confluent_kafka import TopicPartition as ClientPlace
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # it is
 
 from penstock.errors import BrokerError, StorageError
-from penstock.runtime.broker import TopicSpec
+from penstock.runtime.broker import TopicPartition, TopicSpec
+from penstock.runtime.kafka import groups
 from penstock.runtime.kafka.client_log import client_logger
 
 __all__ = ["KafkaAdmin"]
@@ -104,6 +105,20 @@ class KafkaAdmin:
         wanted = {ClientPlace(topic, number): latest for number in range(partitions)}
         asked = self._client.list_offsets(wanted, request_timeout=timeout_s)
         return {place.partition: one.result(timeout_s).offset for place, one in asked.items()}
+
+    def group_offsets(self, group: str, timeout_s: float) -> Mapping[TopicPartition, int]:
+        """See :class:`penstock.runtime.broker.Admin`."""
+        return groups.stored_offsets(self._client, group, timeout_s)
+
+    def alter_group_offsets(
+        self, group: str, offsets: Mapping[TopicPartition, int | None], timeout_s: float
+    ) -> None:
+        """See :class:`penstock.runtime.broker.Admin`."""
+        groups.alter_offsets(self._client, group, offsets, timeout_s)
+
+    def delete_group(self, group: str, timeout_s: float) -> None:
+        """See :class:`penstock.runtime.broker.Admin`."""
+        groups.delete_group(self._client, group, timeout_s)
 
     def close(self) -> None:
         """See :class:`penstock.runtime.broker.Admin`."""

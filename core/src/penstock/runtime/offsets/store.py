@@ -144,6 +144,7 @@ class ConnectorOffsets:
         Raises:
             StorageError: the store cannot be read, or holds something else than an offset.
         """
+        self._learn(self._store.fresh_keys())
         found: list[tuple[dict[str, Any], dict[str, Any]]] = []
         for key in self._store.stored_keys():
             decoded = decode_key(key)

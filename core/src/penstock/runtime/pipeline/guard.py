@@ -1,4 +1,4 @@
-"""Runs one stage under the error policy: the whole batch at once, row by row when that fails."""
+"""Runs a single row's stage under the error policy; whole batches never come here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from penstock.runtime.pipeline.failure import Failure, Row
 from penstock.runtime.pipeline.policy import ErrorPolicy, Fail, Retry, Stage, StageError
 
 __all__ = ["RowGuard", "RowReporter"]
@@ -16,8 +17,8 @@ T = TypeVar("T")
 class RowReporter(Protocol):
     """Is told of every record that failed, before it is skipped or fails the task."""
 
-    def failed(self, stage: Stage, component: str, where: str, error: Exception) -> None:
-        """``where`` names the record's place; what is raised here fails the task."""
+    def failed(self, failure: Failure) -> None:
+        """What is raised here fails the task."""
 
 
 class RowGuard:
@@ -41,9 +42,20 @@ class RowGuard:
         self.skipped = 0
 
     def run(
-        self, stage: Stage, component: str, where: Callable[[], str], attempt: Callable[[], T]
+        self,
+        stage: Stage,
+        plugin: object,
+        label: str,
+        row: Callable[[], Row],
+        attempt: Callable[[], T],
     ) -> tuple[bool, T | None]:
         """Return ``(True, result)``, or ``(False, None)`` when the row is to be skipped.
+
+        Args:
+            stage: what is done.
+            plugin: who does it; ``label`` is what a message calls it.
+            row: tells which row it is, should it fail.
+            attempt: does it.
 
         Raises:
             StageError: the policy is to fail the task.
@@ -64,8 +76,9 @@ class RowGuard:
                 )
                 if isinstance(decision, Retry) and not self._wait(decision.delay_ms / 1000):
                     continue
-                self._reporter.failed(stage, component, where(), error)
+                failure = Failure(stage, plugin, label, row(), error)
+                self._reporter.failed(failure)
                 if isinstance(decision, Fail | Retry):
-                    raise StageError(stage, component, where(), error) from error
+                    raise StageError(stage, label, failure.row.place, error) from error
                 self.skipped += 1
                 return False, None

@@ -64,6 +64,7 @@ _READS: Final = (
     cmd.GetTasks,
     cmd.GetTaskStatus,
     cmd.GetFigures,
+    cmd.GetOffsets,
     cmd.GetTopics,
     cmd.GetWorkers,
 )

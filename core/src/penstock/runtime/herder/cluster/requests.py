@@ -18,7 +18,7 @@ from penstock.errors import (
 from penstock.runtime.herder import commands as cmd
 from penstock.runtime.herder import views as entry_views
 from penstock.runtime.herder.asked import Requested, Validated
-from penstock.runtime.herder.changes import config_of, patched, refusal
+from penstock.runtime.herder.changes import config_of, offsets_work, patched, refusal
 from penstock.runtime.herder.cluster import views
 from penstock.runtime.herder.cluster.actions import ElsewhereError
 from penstock.runtime.herder.cluster.state import ClusterState
@@ -27,6 +27,7 @@ from penstock.runtime.herder.state import (
     Action,
     ConnectorEntry,
     HostKey,
+    OffsetsWork,
     Reply,
     Validate,
     reconcile,
@@ -58,6 +59,8 @@ class Requests:
             cmd.GetTasks: self._tasks,
             cmd.GetTaskStatus: self._task_status,
             cmd.GetFigures: self._figures,
+            cmd.GetOffsets: self._offsets,
+            cmd.AlterOffsets: self._alter_offsets,
             cmd.GetTopics: self._topics,
             cmd.GetWorkers: self._workers,
             cmd.PutConnector: self._put,
@@ -141,6 +144,14 @@ class Requests:
 
     def _workers(self, request: int, command: cmd.GetWorkers) -> Sequence[Action]:
         return [Reply(request, views.cluster_info(self._state))]
+
+    def _offsets(self, request: int, command: cmd.GetOffsets) -> Sequence[Action]:
+        entry = self._entry(command.name)
+        return [OffsetsWork(request, entry.name, dict(entry.config), entry.type)]
+
+    def _alter_offsets(self, request: int, command: cmd.AlterOffsets) -> Sequence[Action]:
+        self._state.must_lead()
+        return [offsets_work(request, command, self._entry(command.name))]
 
     def _put(self, request: int, command: cmd.PutConnector) -> Sequence[Action]:
         self._state.must_lead()
