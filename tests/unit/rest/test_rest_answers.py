@@ -18,6 +18,7 @@ from penstock.rest.bodies import BODY_BYTES_MAX
 from penstock.rest.errors import HttpError, error_body, status_of
 from penstock.rest.service import RestService
 from penstock.runtime.herder.commands import Command, PutConnector
+from penstock.runtime.levels import LevelBook
 
 JSON = {"Content-Type": "application/json"}
 
@@ -51,6 +52,8 @@ def app(herder: Herder) -> RestApp:
             version="1",
             commit="c",
             cluster_id="k",
+            levels=LevelBook(),
+            set_level=LevelBook().set,
         )
     )
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import attrs
 import httpx
 
+from penstock.errors import BadRequestError
 from penstock.modes.cluster_parts import Topics
 from penstock.rest.signatures import signature_headers
 from penstock.runtime.clock import Clock
@@ -31,7 +32,6 @@ from penstock.runtime.herder.cluster.actions import (
 )
 from penstock.runtime.herder.cluster.events import Allocation, Published, Written
 from penstock.runtime.herder.state import Action
-from penstock.runtime.logs import set_level
 from penstock.runtime.membership import Membership
 from penstock.runtime.storage.config_records import SessionKey
 
@@ -50,6 +50,7 @@ class ClusterActions:
     """Called by: the herder's thread; nothing here blocks it.
 
     Attributes:
+        set_logger: sets a level here and in all hosts.
         post: hands an event to the herder.
         release: tells the group's logic what runs here no more.
     """
@@ -57,6 +58,7 @@ class ClusterActions:
     settings: ClusterSettings
     topics: Topics
     membership: Membership
+    set_logger: Callable[[str, str], object]
     post: Callable[[Any], None]
     release: Callable[[Allocation], None]
     clock: Clock
@@ -105,7 +107,10 @@ class ClusterActions:
 
     def set_level(self, action: SetLevel) -> None:
         """Set a logger's level."""
-        set_level(action.logger, action.level)
+        try:
+            self.set_logger(action.logger, action.level)
+        except BadRequestError as problem:
+            log.warning("the level of logger '%s' is not set: %s", action.logger, problem)
 
     def wake(self, action: Wake) -> None:
         """Do nothing: ticks come often enough."""

@@ -104,7 +104,7 @@ class ClusterWorker:
         group = ConnectGroup(own, url, topics.config, post, self._clock)
         membership = group.membership(self._raw)
         actions = ClusterActions(
-            own, topics, membership, post, group.release, self._clock
+            own, topics, membership, worker.set_level, post, group.release, self._clock
         )
         driver = HerderDriver(
             ClusterHerder(worker_id, url, type_of=_type_of, limits=self._limits()),
@@ -175,6 +175,8 @@ class ClusterWorker:
             submit=parts.driver.submit,
             call=call,
             list_plugins=registry().rest_listing,
+            levels=parts.worker.levels,
+            set_level=parts.worker.set_level,
             version=KAFKA_VERSION,
             commit=f"penstock-{__version__}",
             cluster_id=cluster_id,
@@ -186,7 +188,7 @@ class ClusterWorker:
         )
 
     def _close(self, parts: _Parts) -> None:
-        """Stop the hosts, whose offsets are flushed, then leave, so that others go on from there."""
+        """Stop the hosts, whose offsets are flushed, then leave: others go on from there."""
         parts.driver.post(Left("this worker shuts down"))
         parts.worker.close(self._settings.task_shutdown_graceful_timeout_ms / 1000)
         parts.membership.close(LEAVE_TIMEOUT_S)

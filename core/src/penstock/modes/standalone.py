@@ -148,6 +148,8 @@ class StandaloneWorker:
             submit=parts.driver.submit,
             call=call,
             list_plugins=registry().rest_listing,
+            levels=parts.worker.levels,
+            set_level=parts.worker.set_level,
             version=KAFKA_VERSION,
             commit=f"penstock-{__version__}",
             cluster_id=str(cluster_id),

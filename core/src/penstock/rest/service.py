@@ -11,6 +11,7 @@ import attrs
 
 from penstock.errors import TimedOutError
 from penstock.runtime.herder.commands import Command
+from penstock.runtime.levels import LevelBook
 from penstock.runtime.storage.config_records import SessionKey
 
 __all__ = ["ClusterAccess", "RestService"]
@@ -43,6 +44,7 @@ class RestService:
         call: runs a named function in a host, where plugin code may be imported.
         list_plugins: returns ``{class, type, version}`` of every plugin, without importing any.
         version, commit, cluster_id: what ``GET /`` says.
+        levels: the log levels of the worker; ``set_level`` changes them, in its hosts too.
         cluster: None on a worker that is alone.
     """
 
@@ -52,6 +54,8 @@ class RestService:
     version: str
     commit: str
     cluster_id: str
+    levels: LevelBook
+    set_level: Callable[[str, str], Sequence[str]]
     cluster: ClusterAccess | None = None
 
     async def ask(self, command: Command) -> Any:

@@ -22,7 +22,7 @@ from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any, Final
 
-__all__ = ["bind_context", "set_level", "setup_logging"]
+__all__ = ["bind_context", "setup_logging"]
 
 FORMAT_VARIABLE: Final = "PENSTOCK_LOG"
 LEVEL_VARIABLE: Final = "PENSTOCK_LOG_LEVEL"
@@ -161,18 +161,6 @@ def setup_logging(worker: Mapping[str, str] | None = None, *, stream: Any = None
         logging.getLogger(__name__).warning(
             "unknown log level '%s'; one of %s, INFO is used", level, ", ".join(_LEVELS)
         )
-
-
-def set_level(logger: str, level: str) -> None:
-    """Set the level of a logger and all below it; ``root`` is the root logger.
-
-    Raises:
-        ValueError: there is no such level.
-    """
-    found = _LEVELS.get(level.upper())
-    if found is None:
-        raise ValueError(f"unknown log level '{level}'; one of {', '.join(_LEVELS)}")
-    logging.getLogger("" if logger == "root" else logger).setLevel(found)
 
 
 def _chosen(variable: str, worker: Mapping[str, str], key: str, default: str) -> str:

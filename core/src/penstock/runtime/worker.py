@@ -18,7 +18,14 @@ from penstock.runtime.clock import Clock, SystemClock
 from penstock.runtime.host.call_desk import CallDesk
 from penstock.runtime.host.exits import HostExited
 from penstock.runtime.host.loop import Loop
-from penstock.runtime.host.messages import Call, Command, Event, StartConnector, StartTask
+from penstock.runtime.host.messages import (
+    Call,
+    Command,
+    Event,
+    SetLevel,
+    StartConnector,
+    StartTask,
+)
 from penstock.runtime.host.processes import (
     PRELOAD,
     ProcessLauncher,
@@ -28,6 +35,7 @@ from penstock.runtime.host.processes import (
 from penstock.runtime.host.storage import OffsetDesk
 from penstock.runtime.host.supervisor import HostKey, OnEvent, Supervisor, key_of
 from penstock.runtime.host.threads import ThreadLauncher
+from penstock.runtime.levels import LevelBook
 from penstock.runtime.offsets.store import ConnectorOffsets, OffsetStore
 
 __all__ = ["HostExited", "HostKey", "OnEvent", "Worker"]
@@ -73,6 +81,7 @@ class Worker:
             OSError: the system gives no process or no descriptors.
         """
         self.on_event = on_event or _nobody
+        self.levels = LevelBook(clock)
         self._incarnations = itertools.count(1)
         self._closed = threading.Event()
         self._idle = threading.Event()
@@ -121,8 +130,22 @@ class Worker:
         if self._closed.is_set():
             raise ConflictError(f"{key_of(command)} is not started: the worker is shutting down")
         incarnation = next(self._incarnations)
+        levels = [SetLevel(name, level) for name, level in self.levels.chosen().items()]
         self._loop.post(lambda: self._supervisor.start(incarnation, command))
+        for one in levels:
+            self.send(key_of(command), one)
         return incarnation
+
+    def set_level(self, logger: str, level: str) -> list[str]:
+        """Set a log level here and in all hosts; return the loggers of the worker that changed.
+
+        Raises:
+            BadRequestError: no level of that name.
+        """
+        changed = self.levels.set(logger, level)
+        told = SetLevel(logger or "root", level.upper())
+        self._loop.post(lambda: self._supervisor.send_all(told))
+        return changed
 
     def send(self, key: HostKey, command: Command) -> None:
         """Send a command to a host; does nothing when it is gone."""

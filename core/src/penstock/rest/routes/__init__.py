@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.rest.routes import connectors, ours, plugins, root, tasks
+from penstock.rest.routes import connectors, loggers, ours, plugins, root, tasks
 from penstock.rest.routing import Route
 
 __all__ = ["all_routes"]
@@ -15,5 +15,6 @@ def all_routes() -> list[Route]:
         *connectors.ROUTES,
         *tasks.ROUTES,
         *plugins.ROUTES,
+        *loggers.ROUTES,
         *ours.ROUTES,
     ]

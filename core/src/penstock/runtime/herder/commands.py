@@ -28,6 +28,7 @@ __all__ = [
     "ResetTopics",
     "RestartConnector",
     "RestartTask",
+    "SetClusterLevel",
     "SetTarget",
 ]
 
@@ -171,3 +172,11 @@ class AlterOffsets(Command):
 
     name: str
     offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]] | None
+
+
+@attrs.frozen
+class SetClusterLevel(Command):
+    """``PUT /admin/loggers/{logger}?scope=cluster``: None."""
+
+    logger: str
+    level: str

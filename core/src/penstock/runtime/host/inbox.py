@@ -20,9 +20,11 @@ from penstock.runtime.host.messages import (
     OffsetsStored,
     Pause,
     Resume,
+    SetLevel,
     Stop,
     StoreOffsets,
 )
+from penstock.runtime.levels import apply_level
 
 __all__ = ["COMMANDS_MAX", "Inbox"]
 
@@ -110,6 +112,9 @@ class Inbox(abc.ABC):
 
     def deliver(self, command: Command) -> None:
         """Take a command of the worker. Called by: the channel's reader thread."""
+        if isinstance(command, SetLevel):
+            apply_level(command.logger, command.level)
+            return
         with self._changed:
             flags = self._stopping, self._pausing
             if isinstance(command, Stop):

@@ -36,6 +36,7 @@ __all__ = [
     "ReconfigurationRequested",
     "Resume",
     "Running",
+    "SetLevel",
     "StartConnector",
     "StartTask",
     "Stop",
@@ -111,6 +112,14 @@ class Stop(Command):
     """End in good order within ``timeout_ms``; after that the worker kills the host."""
 
     timeout_ms: int
+
+
+@attrs.frozen
+class SetLevel(Command):
+    """Set the level of a logger and all below it, by the original's name of the level."""
+
+    logger: str
+    level: str
 
 
 @attrs.frozen

@@ -102,6 +102,11 @@ class Supervisor:
         if seat is not None:
             seat.host.send(command)
 
+    def send_all(self, command: Command) -> None:
+        """Pass a command on to every host."""
+        for seat in self._seats.values():
+            seat.host.send(command)
+
     def stop(self, key: HostKey, timeout_ms: int) -> None:
         """Ask a host to end and kill it after ``timeout_ms``; a nearer deadline stays."""
         seat = self._seats.get(key)

@@ -37,6 +37,7 @@ from penstock.runtime.storage.config_fold import ConnectorState
 from penstock.runtime.storage.config_records import (
     ConfigRecord,
     ConnectorConfig,
+    LoggerLevel,
     RestartRequest,
     TargetStateSet,
 )
@@ -70,6 +71,7 @@ class Requests:
             cmd.RestartConnector: self._restart,
             cmd.RestartTask: self._restart_task,
             cmd.PutTaskConfigs: self._put_task_configs,
+            cmd.SetClusterLevel: self._set_level,
         }
 
     def take(self, event: Requested) -> Sequence[Action]:
@@ -203,6 +205,9 @@ class Requests:
         self._state.must_lead()
         self._found(command.name)
         return self._write(request, task_groups(command.name, command.configs))
+
+    def _set_level(self, request: int, command: cmd.SetClusterLevel) -> Sequence[Action]:
+        return self._write(request, [[LoggerLevel(command.logger, command.level)]])
 
     def _restart(self, request: int, command: cmd.RestartConnector) -> Sequence[Action]:
         self._found(command.name)
