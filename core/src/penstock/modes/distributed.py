@@ -75,9 +75,9 @@ class ClusterWorker:
         Raises:
             StartupError: the broker is away, a topic is unfit, a port is taken.
         """
-        from penstock.rest.server import bind, parse_listener  # noqa: PLC0415 - not at import
+        from penstock.modes.serving import bind_all  # noqa: PLC0415 - not at import
 
-        sockets = [bind(parse_listener(one)) for one in self._settings.listeners]
+        sockets = bind_all(self._settings.listeners)
         parts: _Parts | None = None
         try:
             parts = await asyncio.to_thread(self._open, sockets[0])
@@ -134,11 +134,11 @@ class ClusterWorker:
         sockets: list[socket.socket],
         on_ready: Callable[[ClusterWorker], None],
     ) -> int:
-        from penstock.rest.app import RestApp  # noqa: PLC0415 - not at import
-        from penstock.rest.server import RestServer  # noqa: PLC0415 - likewise
+        from penstock.modes.serving import Servers  # noqa: PLC0415 - not at import
 
         cluster_id = await asyncio.to_thread(parts.topics.admin.cluster_id, CLUSTER_TIMEOUT_S)
-        server = RestServer(RestApp(self._service(parts, cluster_id)), sockets)
+        service = self._service(parts, cluster_id)
+        server = Servers(self._settings, service, sockets, self._clock)
         self.url = shown_url(sockets[0])
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)

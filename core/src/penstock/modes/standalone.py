@@ -18,6 +18,7 @@ import attrs
 from penstock import __version__
 from penstock.errors import PenstockError, StartupError, StorageError
 from penstock.modes.addresses import advertised, shown_url
+from penstock.runtime.clock import SystemClock
 from penstock.runtime.files import ConnectorFile
 from penstock.runtime.herder.commands import PutConnector
 from penstock.runtime.herder.driver import HerderDriver
@@ -91,9 +92,9 @@ class StandaloneWorker:
     ) -> int:
         cluster = worker.call(Call("cluster_id", {"worker": self._raw}), CLUSTER_TIMEOUT_S)
         # Imported while the call is under way.
-        from penstock.rest.server import bind, parse_listener  # noqa: PLC0415
+        from penstock.modes.serving import bind_all  # noqa: PLC0415
 
-        sockets = [bind(parse_listener(one)) for one in self._settings.listeners]
+        sockets = bind_all(self._settings.listeners)
         parts = _Parts(worker, self._driver(worker, sockets[0]), sockets)
         parts.driver.start()
         try:
@@ -130,8 +131,7 @@ class StandaloneWorker:
         connectors: Sequence[ConnectorFile],
         on_ready: Callable[[StandaloneWorker], None],
     ) -> int:
-        from penstock.rest.app import RestApp  # noqa: PLC0415 - see above
-        from penstock.rest.server import RestServer  # noqa: PLC0415 - see above
+        from penstock.modes.serving import Servers  # noqa: PLC0415 - see above
         from penstock.rest.service import RestService  # noqa: PLC0415 - see above
         from penstock.runtime.plugins import registry  # noqa: PLC0415 - see above
 
@@ -154,7 +154,7 @@ class StandaloneWorker:
             commit=f"penstock-{__version__}",
             cluster_id=str(cluster_id),
         )
-        server = RestServer(RestApp(service), parts.sockets)
+        server = Servers(self._settings, service, parts.sockets, SystemClock())
         self.url = shown_url(parts.sockets[0])
         self.submit = parts.driver.submit
         self._listen_to_signals()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -16,7 +16,7 @@ from penstock.rest.bodies import BODY_BYTES_MAX
 from penstock.rest.errors import HttpError, error_body, status_of
 from penstock.rest.exchange import Answer, RestRequest
 from penstock.rest.routes import all_routes
-from penstock.rest.routing import Router
+from penstock.rest.routing import Route, Router
 from penstock.rest.service import RestService
 from penstock.runtime.herder.cluster.actions import ElsewhereError
 
@@ -38,9 +38,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class RestApp:
     """Serves the API. Runs on the server's event loop; never blocks it."""
 
-    def __init__(self, service: RestService) -> None:
+    def __init__(self, service: RestService, routes: Sequence[Route] | None = None) -> None:
+        """``routes`` are all of them, unless some are served elsewhere or not at all."""
         self._service = service
-        self._router = Router(all_routes())
+        self._router = Router(all_routes() if routes is None else routes)
         self._forwarder: Forwarder | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

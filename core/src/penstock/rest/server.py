@@ -12,7 +12,7 @@ import attrs
 import uvicorn
 
 from penstock.errors import StartupError
-from penstock.rest.app import RestApp
+from penstock.rest.headers import AsgiApp
 
 __all__ = ["Listener", "RestServer", "bind", "parse_listener"]
 
@@ -85,7 +85,7 @@ class _Server(uvicorn.Server):
 class RestServer:
     """Serves the application on bound sockets until told to stop."""
 
-    def __init__(self, app: RestApp, sockets: Sequence[socket.socket]) -> None:
+    def __init__(self, app: AsgiApp, sockets: Sequence[socket.socket]) -> None:
         self._sockets = list(sockets)
         self._server = _Server(
             uvicorn.Config(

@@ -39,9 +39,6 @@ PREFIXES: Final = (
 )
 _KNOWN: Final = frozenset(
     {
-        "access.control.allow.methods",
-        "access.control.allow.origin",
-        "admin.listeners",
         "bootstrap.resolve.timeout.ms",
         "client.dns.lookup",
         "client.id",
@@ -53,7 +50,6 @@ _KNOWN: Final = frozenset(
         "receive.buffer.bytes",
         "rebalance.timeout.ms",
         "request.timeout.ms",
-        "response.http.headers.config",
         "rest.advertised.listener",
         "rest.extension.classes",
         "rest.host.name",
@@ -68,10 +64,6 @@ _KNOWN: Final = frozenset(
 )
 """Keys of the original's that are neither ours nor misspelt."""
 _NOT_HONOURED: Final[Mapping[str, str]] = {
-    "access.control.allow.origin": "browsers of other origins are not let in",
-    "access.control.allow.methods": "browsers of other origins are not let in",
-    "response.http.headers.config": "answers carry no headers of yours",
-    "admin.listeners": "the admin endpoints answer at 'listeners'",
     "rest.extension.classes": "no extension is loaded, so none protects the REST API",
     "rest.advertised.listener": "the first listener is advertised",
     "exactly.once.source.support": "a standalone worker delivers at least once",
@@ -157,6 +149,20 @@ class WorkerSettings:
         validator=_port,
         importance="low",
         doc="The port that status bodies show for this worker.",
+    )
+    admin_listeners: list[str] | None = key(
+        default=None,
+        importance="low",
+        doc="Addresses of the admin endpoints alone; empty for none, unset: those of listeners.",
+    )
+    access_control_allow_origin: str = key(
+        default="", importance="low", doc="Origins whose pages browsers let in; * for all."
+    )
+    access_control_allow_methods: str = key(
+        default="", importance="low", doc="Methods that those pages may use."
+    )
+    response_http_headers_config: str = key(
+        default="", importance="low", doc="Headers of every answer: [action] Name: value, ..."
     )
     plugin_path: list[str] = key(
         default=[],

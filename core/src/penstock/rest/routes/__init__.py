@@ -5,16 +5,25 @@ from __future__ import annotations
 from penstock.rest.routes import connectors, loggers, ours, plugins, root, tasks
 from penstock.rest.routing import Route
 
-__all__ = ["all_routes"]
+__all__ = ["admin_routes", "all_routes", "user_routes"]
 
 
 def all_routes() -> list[Route]:
     """Return every route of the API."""
+    return [*user_routes(), *admin_routes()]
+
+
+def admin_routes() -> list[Route]:
+    """Return the routes below ``/admin``, which may have listeners of their own."""
+    return list(loggers.ROUTES)
+
+
+def user_routes() -> list[Route]:
+    """Return all other routes."""
     return [
         *root.ROUTES,
         *connectors.ROUTES,
         *tasks.ROUTES,
         *plugins.ROUTES,
-        *loggers.ROUTES,
         *ours.ROUTES,
     ]
