@@ -9,7 +9,7 @@ from penstock.api import SinkConnector, SinkTask
 from penstock.config import config, key
 from penstock.data import Batch, Column, Schema, SinkRecord, Text, TopicPartition
 from penstock_file._append import Output, Stream, open_output
-from penstock_file._columns import render_column
+from penstock_file._columns import render_column, render_texts
 from penstock_file._render import render_line
 
 __all__ = ["FileStreamSinkConfig", "FileStreamSinkConnector", "FileStreamSinkTask"]
@@ -96,4 +96,7 @@ def _lines(values: Column, schema: Schema | None) -> bytes:
             return b"\n".join([*values, b""])
     except TypeError:
         pass  # some values are of another kind: one by one, then
-    return b"\n".join([*render_column(values, schema), b""])
+    texts = render_texts(values, schema)
+    if texts is not None:
+        return "\n".join([*texts, ""]).encode("utf-8", "replace")
+    return b"\n".join([render_line(value, schema) for value in values] + [b""])
