@@ -89,7 +89,7 @@ def _flags(column: Sequence[bool], schema: Schema) -> Sequence[str]:
 
 def _floats(column: Sequence[float], schema: Schema) -> Sequence[Any]:
     # Within these borders Python's shortest text is Java's; of 32 bits it is another.
-    if schema.type is Type.FLOAT64 and _PLAIN_MIN <= min(column) and max(column) < _PLAIN_MAX:
+    if schema.type is Type.FLOAT64 and min(column) >= _PLAIN_MIN and max(column) < _PLAIN_MAX:
         return column
     return [render(value, schema) for value in column]
 
