@@ -1,7 +1,8 @@
 """Run the benchmark: ``python -m tests.bench [--lines N] [--rounds N] [--only NAME ...] [--json]``.
 
 One broker, the JVM original and Penstock side by side, each scenario by turns, the JVM warmed by
-uncounted rounds. Medians and ratios are printed; only ratios of one run mean anything.
+uncounted rounds. Medians and ratios are printed; only ratios of one run mean anything. A name
+before a colon stands for all that begin so: ``--only chain``.
 """
 
 from __future__ import annotations
@@ -19,21 +20,39 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from tests.bench import measure, scenarios
-from tests.bench.peers import Peer, jvm_worker, penstock_worker
+from tests.bench import bad_records, chains, measure, scenarios, schemas
+from tests.bench.peers import Peer, RefusedError, jvm_worker, penstock_worker
 from tests.parts.broker import KafkaBroker
 
 WARM_UP_ROUNDS = 1
+SCENARIOS = {**scenarios.SCENARIOS, **chains.SCENARIOS, **bad_records.SCENARIOS}
+OTHERS = ("start", "bare", "schemas")
+ASKED_FOR = "smt:"
+"""What begins so runs only when it is named: it is many, and takes long."""
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument("--lines", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", choices=[*scenarios.SCENARIOS, "start", "bare"])
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="see docs/benchmarks.md")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.names = chosen(options.only)
+    return options
+
+
+def chosen(only: list[str] | None) -> list[str]:
+    """Return the names to run, in the order they are known."""
+    known = [*OTHERS, *SCENARIOS]
+    if not only:
+        return [name for name in known if not name.startswith(ASKED_FOR)]
+    names = [name for name in known if name in only or name.partition(":")[0] in only]
+    for one in only:
+        if not any(one in {name, name.partition(":")[0]} for name in names):
+            raise SystemExit(f"no scenario is named {one}; there are {', '.join(known)}")
+    return names
 
 
 def say(text: str) -> None:
@@ -94,7 +113,7 @@ def run_scenario(
             result = scenario.run(run, peer)
             counted = number >= WARM_UP_ROUNDS
             say(
-                f"  {scenario.name:12} {peer.name:9} {result.records_s / 1000:7.0f}k/s "
+                f"  {scenario.name:26} {peer.name:9} {result.records_s / 1000:7.0f}k/s "
                 f"{result.cpu_us:5.2f} us/record {result.loaded_mb:4.0f} MB"
                 f"{'' if counted else '  (warm-up)'}"
             )
@@ -156,9 +175,41 @@ def start_times(
     }
 
 
+def memory_of_schemas(run: scenarios.Run, peers: list[Peer]) -> dict[str, Any]:
+    """Return what each needs while 1,000 schemas pass, one after the other."""
+    found: dict[str, Any] = {}
+    for peer in peers:
+        found[peer.name] = schemas.memory_over_time(run, peer)
+        say(f"  schemas {peer.name}: {found[peer.name]}")
+    return found
+
+
+def workers_side_by_side(
+    run: scenarios.Run, properties: dict[str, str], names: list[str], rounds: int
+) -> dict[str, Any]:
+    """Run what needs both workers."""
+    results: dict[str, Any] = {}
+    with (
+        jvm_worker(properties, run.bootstrap) as jvm,
+        penstock_worker(properties, run.folder) as ours,
+    ):
+        if "schemas" in names:
+            results["schemas"] = memory_of_schemas(run, [jvm, ours])
+        for name in names:
+            if name not in SCENARIOS:
+                continue
+            say(SCENARIOS[name].about)
+            try:
+                results[name] = run_scenario(run, SCENARIOS[name], [jvm, ours], rounds)
+            except RefusedError as problem:
+                # What is not built yet, or not installed, must not hide the rest.
+                say(f"  {name} is left out: {str(problem)[:500]}")
+    return results
+
+
 def main() -> int:
     options = arguments()
-    only = options.only or [*scenarios.SCENARIOS, "start", "bare"]
+    names = options.names
     folder = Path(tempfile.mkdtemp(prefix="penstock-bench-"))
     results: dict[str, Any] = {"lines": options.lines, "rounds": options.rounds}
     text = folder / "lines.txt"
@@ -168,21 +219,14 @@ def main() -> int:
         bootstrap = broker.bootstrap_servers
         properties = worker_properties(bootstrap)
         run = scenarios.Run(bootstrap, folder, text, options.lines, "loaded")
-        load_topic(bootstrap, run.loaded_topic, text, options.lines)
-        if "start" in only:
+        if {"sink", "bare"} & set(names):
+            load_topic(bootstrap, run.loaded_topic, text, options.lines)
+        if "start" in names:
             results["start"] = start_times(properties, bootstrap, folder, options.rounds)
-        if "bare" in only:
+        if "bare" in names:
             results["bare"] = bare_rates(run, options.rounds)
-        names = [name for name in scenarios.SCENARIOS if name in only]
-        if names:
-            with (
-                jvm_worker(properties, bootstrap) as jvm,
-                penstock_worker(properties, folder) as ours,
-            ):
-                for name in names:
-                    scenario = scenarios.SCENARIOS[name]
-                    say(scenario.about)
-                    results[name] = run_scenario(run, scenario, [jvm, ours], options.rounds)
+        if set(names) - {"start", "bare"}:
+            results |= workers_side_by_side(run, properties, names, options.rounds)
     report(results)
     if options.json:
         print(json.dumps(results))
@@ -197,13 +241,13 @@ def report(results: dict[str, Any]) -> None:
         for name, found in results["start"].items():
             print(f"start {name:9} {found['started_s']:.2f} s, idle {found['idle_mb']:.0f} MB PSS")
     shares = {"source": "produce", "source-3smt": "produce", "sink": "consume"}
-    for name in scenarios.SCENARIOS:
+    for name in SCENARIOS:
         if name not in results:
             continue
         found = results[name]
         ours, theirs = found["penstock"], found["jvm"]
         line = (
-            f"{name:12} {ours['records_s'] / 1000:6.0f}k/s against {theirs['records_s'] / 1000:.0f}"
+            f"{name:26} {ours['records_s'] / 1000:6.0f}k/s against {theirs['records_s'] / 1000:.0f}"
             f"k/s: {found['speed_ratio']:.2f}x; CPU {ours['cpu_us']:.2f} against "
             f"{theirs['cpu_us']:.2f} us: {found['cpu_ratio']:.2f}x; memory "
             f"{ours['loaded_mb']:.0f} against {theirs['loaded_mb']:.0f} MB"
@@ -212,6 +256,15 @@ def report(results: dict[str, Any]) -> None:
         if rate:
             line += f"; {ours['records_s'] / rate['records_s']:.2f} of the bare client"
         print(line)
+    for name, found in bad_records.shares(results).items():
+        by_peer = ", ".join(f"{peer} {share:.2f}" for peer, share in found.items())
+        print(f"{name:26} as a share of bad:clean: {by_peer}")
+    for peer, found in results.get("schemas", {}).items():
+        quarters = " ".join(f"{one:.0f}" for one in found["quarters_mb"])
+        print(
+            f"schemas {peer:18} {found['records_s'] / 1000:.0f}k/s; MB of the task's process by "
+            f"quarters of the time: {quarters}; second to last {found['growth_mb']:+.1f}"
+        )
     for what, rate in results.get("bare", {}).items():
         print(f"bare {what}: {rate['records_s'] / 1000:.0f}k/s")
 

@@ -16,7 +16,7 @@ import httpx
 
 from tests.parts.jvm_connect import JvmConnectWorker
 
-__all__ = ["Peer", "free_port", "jvm_worker", "penstock_worker"]
+__all__ = ["Peer", "RefusedError", "free_port", "jvm_worker", "penstock_worker"]
 
 
 def free_port() -> int:
@@ -24,6 +24,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class RefusedError(RuntimeError):
+    """A worker does not take a configuration; the text is its own."""
 
 
 @attrs.define
@@ -39,7 +43,7 @@ class Peer:
         """Create a connector; raises with the worker's own words when it refuses."""
         answer = httpx.put(f"{self.url}/connectors/{name}/config", json=dict(config), timeout=90)
         if answer.status_code >= 300:
-            raise RuntimeError(f"{self.name}: {answer.text}")
+            raise RefusedError(f"{self.name}: {answer.text}")
 
     def status(self, name: str) -> dict[str, Any]:
         """Return the status body, empty when there is none yet."""

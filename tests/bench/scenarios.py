@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -14,7 +15,24 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.bench import measure
 from tests.bench.peers import Peer
 
-__all__ = ["SCENARIOS", "Result", "Run", "Scenario", "make_text"]
+__all__ = [
+    "JSON",
+    "SCENARIOS",
+    "SINK",
+    "SMT",
+    "SOURCE",
+    "STRING",
+    "Result",
+    "Run",
+    "Scenario",
+    "counter",
+    "fill",
+    "following",
+    "make_text",
+    "measured",
+    "new_topic",
+    "source",
+]
 
 STRING = "org.apache.kafka.connect.storage.StringConverter"
 JSON = "org.apache.kafka.connect.json.JsonConverter"
@@ -45,6 +63,8 @@ class Run:
     lines: int
     loaded_topic: str = ""
     worst_prefix: str = ""
+    topics: dict[str, str] = attrs.field(factory=dict)
+    """Topics that scenarios filled, by what is in them."""
 
 
 @attrs.frozen
@@ -78,9 +98,44 @@ def end_offset(client: Consumer, topic: str, partition: int = 0) -> int:
     return int(client.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1])
 
 
-def _measured(
+def following(prefix: str) -> str:
+    """Return a name that no run has had yet."""
+    return f"{prefix}-{next(_numbers)}"
+
+
+def fill(run: Run, topic: str, values: Iterable[bytes], headers: Any = None) -> None:
+    """Put values into a new topic."""
+    new_topic(run.bootstrap, topic)
+    client = Producer({"bootstrap.servers": run.bootstrap, "linger.ms": 20})
+    for value in values:
+        while True:
+            try:
+                client.produce(topic, value, headers=headers)
+                break
+            except BufferError:
+                client.poll(0.05)
+    client.flush()
+
+
+def counter(out: Path) -> Callable[[], int]:
+    """Return what tells how many lines a file has, all of them as long as its first."""
+    length = 0
+
+    def count() -> int:
+        nonlocal length
+        if not length and out.exists():
+            with out.open("rb") as file:
+                first = file.readline()
+            length = len(first) if first.endswith(b"\n") else 0
+        return out.stat().st_size // length if length else 0
+
+    return count
+
+
+def measured(
     peer: Peer, name: str, config: Mapping[str, str], total: int, count: Callable[[], int]
 ) -> Result:
+    """Create a connector, see it move ``total`` records, delete it; ``count`` tells how far."""
     cpu = measure.cpu_s(peer.pid)
     peer.create(name, config)
     try:
@@ -93,19 +148,21 @@ def _measured(
     return Result(records_s, used / total * 1e6, loaded)
 
 
-def _source(extra: Mapping[str, str]) -> Callable[[Run, Peer], Result]:
+def source(extra: Mapping[str, str], topic_prefix: str = "") -> Callable[[Run, Peer], Result]:
+    """Return a run of the file source; a transform takes ``topic_prefix`` off its topic."""
+
     def run(run: Run, peer: Peer) -> Result:
-        name = f"source-{next(_numbers)}"
+        name = following("source")
         new_topic(run.bootstrap, name)
         client = Consumer({"bootstrap.servers": run.bootstrap, "group.id": "watch"})
         config = {
             "connector.class": SOURCE,
             "tasks.max": "1",
             "file": str(run.text),
-            "topic": name,
+            "topic": f"{topic_prefix}{name}",
             **extra,
         }
-        result = _measured(peer, name, config, run.lines, lambda: end_offset(client, name))
+        result = measured(peer, name, config, run.lines, lambda: end_offset(client, name))
         client.close()
         return result
 
@@ -114,7 +171,7 @@ def _source(extra: Mapping[str, str]) -> Callable[[Run, Peer], Result]:
 
 def _sink(extra: Mapping[str, str], line_bytes: int = 116) -> Callable[[Run, Peer], Result]:
     def run(run: Run, peer: Peer) -> Result:
-        name = f"sink-{next(_numbers)}"
+        name = following("sink")
         out = run.folder / f"{name}.txt"
         config = {
             "connector.class": SINK,
@@ -127,7 +184,7 @@ def _sink(extra: Mapping[str, str], line_bytes: int = 116) -> Callable[[Run, Pee
         def count() -> int:
             return out.stat().st_size // line_bytes if out.exists() else 0
 
-        result = _measured(peer, name, config, run.lines, count)
+        result = measured(peer, name, config, run.lines, count)
         out.unlink()
         return result
 
@@ -162,7 +219,7 @@ def load_worst(run: Run) -> None:
 def _sink_worst(run: Run, peer: Peer) -> Result:
     if not run.worst_prefix:
         load_worst(run)
-    name = f"worst-sink-{next(_numbers)}"
+    name = following("worst-sink")
     out = run.folder / f"{name}.txt"
     config = {
         "connector.class": SINK,
@@ -177,7 +234,7 @@ def _sink_worst(run: Run, peer: Peer) -> Result:
     def count() -> int:
         return out.stat().st_size // len(WORST_LINE) if out.exists() else 0
 
-    result = _measured(peer, name, config, run.lines, count)
+    result = measured(peer, name, config, run.lines, count)
     out.unlink()
     return result
 
@@ -200,11 +257,11 @@ THREE_SMTS = {
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("source", "file source, String converter", _source(STRINGS)),
+        Scenario("source", "file source, String converter", source(STRINGS)),
         Scenario(
             "source-3smt",
             "file source, HoistField + InsertField + ReplaceField, JSON with schemas",
-            _source(THREE_SMTS),
+            source(THREE_SMTS),
         ),
         Scenario("sink", "file sink, String converter", _sink(STRINGS)),
         Scenario("sink-worst", "file sink, 100 topics, 20 JSON schemas interleaved", _sink_worst),

@@ -11,8 +11,9 @@ from penstock.api import Converter, HeaderConverter
 from penstock.config import NoConfig
 from penstock.data import Batch, Lazy, Repeat, Schema, SourceRecord, Text, pick
 from penstock.runtime.pipeline.codec import RecordCodec, in_order
+from penstock.runtime.pipeline.failure import Failure
 from penstock.runtime.pipeline.guard import RowGuard
-from penstock.runtime.pipeline.policy import ErrorPolicy, Stage
+from penstock.runtime.pipeline.policy import ErrorPolicy
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=5)
 
@@ -71,8 +72,8 @@ class Utf8(Converter[NoConfig]):
 
 
 class NoReporter:
-    def failed(self, stage: Stage, component: str, where: str, error: Exception) -> None:
-        raise error
+    def failed(self, failure: Failure) -> None:
+        raise failure.error
 
 
 @given(RECORDS)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from penstock.runtime.herder import commands as cmd
-from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted
 from penstock.runtime.herder.asked import Requested, Validated
+from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted
 from penstock.runtime.herder.standalone import StandaloneHerder
 from penstock.runtime.herder.state import (
     Reply,

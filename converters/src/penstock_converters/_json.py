@@ -18,11 +18,12 @@ from penstock.api import Converter, Decoded, HeaderConverter
 from penstock.config import config, key
 from penstock.data import Column, Repeat, Schema
 from penstock.errors import DataError
+from penstock_converters._json_bare import BareReader, RowReader, node_of
 from penstock_converters._json_columns import ColumnWriter
 from penstock_converters._json_parse import EMPTY, parse_bare, parse_exact
 from penstock_converters._json_read import JsonReader
-from penstock_converters._json_rows import BareReader, PayloadReader, RowReader
-from penstock_converters._json_schema import read_schema, schema_text
+from penstock_converters._json_rows import PayloadReader
+from penstock_converters._json_schema import has_zero_default, read_schema, schema_text
 from penstock_converters._json_write import JsonWriter
 from penstock_converters._lru import Lru
 
@@ -37,7 +38,7 @@ _NO_ENVELOPE: Final = (
 
 def _content_schema(content: str | None) -> Schema | None:
     """Return the schema in ``schema.content``; raises DataError when it is none."""
-    node = parse_exact((content or "").encode())
+    node = parse_exact((content or "").encode(errors="surrogatepass"))
     return None if node is EMPTY else read_schema(node, JsonReader().value, "schema.content")
 
 
@@ -143,6 +144,7 @@ class JsonConverter(Converter[JsonConverterConfig]):
         self._writer = JsonWriter(numeric_decimals=numeric, replace_nulls=replace)
         self._reader = JsonReader(replace_nulls=replace)
         self._writers: Lru[Schema, ColumnWriter] = Lru(size)
+        self._writers_of_same: Lru[int, tuple[Schema, ColumnWriter]] = Lru(size)
         self._bare_writer = self._new_writer(None)
         self._last_writer: tuple[Schema | None, ColumnWriter] = (None, self._bare_writer)
         self._bare_reader = BareReader()
@@ -179,9 +181,25 @@ class JsonConverter(Converter[JsonConverterConfig]):
         if schema is None:
             writer = self._bare_writer
         else:
-            known = self._writers.get(schema)
-            writer = known or self._writers.put(schema, self._new_writer(schema))
+            writer = (
+                self._writers.get(schema)
+                or self._writer_of_same(schema)
+                or self._keep(schema, self._new_writer(schema))
+            )
         self._last_writer = (schema, writer)
+        return writer
+
+    def _writer_of_same(self, schema: Schema) -> ColumnWriter | None:
+        known = self._writers_of_same.get(id(schema))
+        return None if known is None else known[1]
+
+    def _keep(self, schema: Schema, writer: ColumnWriter) -> ColumnWriter:
+        """Keep the writer for equal schemas, or for this very one where equality is too coarse."""
+        if has_zero_default(schema):
+            # The schema is kept, too, so that no other gets its id.
+            self._writers_of_same.put(id(schema), (schema, writer))
+        else:
+            self._writers.put(schema, writer)
         return writer
 
     def _new_writer(self, schema: Schema | None) -> ColumnWriter:
@@ -208,8 +226,13 @@ class JsonConverter(Converter[JsonConverterConfig]):
         if isinstance(data, Repeat) and len(data):
             schema, value = self.to_connect_data(topic, data.value)
             return Decoded(Repeat(value, len(data)), schema)
-        together = self._read_together(data) if data else None
-        return together or super().to_connect_batch(topic, data)
+        if not data:
+            return super().to_connect_batch(topic, data)
+        return (
+            self._read_together(data)
+            or self._read_most(data)
+            or super().to_connect_batch(topic, data)
+        )
 
     def _read_together(self, data: Sequence[bytes | None]) -> Decoded | None:
         """Read rows that all begin the same; None when some have to be looked at by itself."""
@@ -227,6 +250,35 @@ class JsonConverter(Converter[JsonConverterConfig]):
             payloads = [one[start:-1] for one in payloads]
         values = reader.read_all(payloads)
         return None if values is None else Decoded(values, reader.schema)
+
+    def _read_most(self, data: Sequence[bytes | None]) -> Decoded | None:
+        """Read rows of which a few are bad or odd, and leave these out; None when they are many."""
+        if None in data:
+            return None
+        payloads: list[Any] = list(data)
+        rows: Sequence[int] = range(len(payloads))
+        reader = self._only_reader
+        if reader is None:
+            prefix = self._prefix
+            if prefix is None:
+                return None
+            reader, text, start = prefix.reader, prefix.text, len(prefix.text)
+            rows = [i for i, one in enumerate(payloads) if one.startswith(text) and one[-1] == _END]
+            payloads = [payloads[i][start:-1] for i in rows]
+        if len(rows) < len(data) * (1 - _ODD_SHARE_MAX):
+            return None
+        read = reader.read_most(payloads)
+        if read is None or len(read[1]) > len(data) * _ODD_SHARE_MAX:
+            return None
+        values, odd = read
+        if len(rows) == len(data):
+            return Decoded(values, reader.schema, unread=odd)
+        column: list[Any] = [None] * len(data)
+        for i, value in zip(rows, values, strict=True):
+            column[i] = value
+        good = set(rows).difference(rows[i] for i in odd)
+        unread = [i for i in range(len(data)) if i not in good]
+        return Decoded(column, reader.schema, unread=unread)
 
     def _prefix_of(self, row: bytes) -> _Prefix | None:
         """Return what a row begins with, when its payload comes last; remembers the latest."""
@@ -257,7 +309,7 @@ class JsonConverter(Converter[JsonConverterConfig]):
         known = self._readers_by_json.get(text)
         if known is not None:
             return known
-        return self._readers_by_json.put(text, self._reader_of_node(parse_exact(text)))
+        return self._readers_by_json.put(text, self._reader_of_node(node_of(text, "schema")))
 
     def _reader_of_node(self, node: Any) -> RowReader:
         schema = read_schema(node, self._reader.value)
@@ -265,6 +317,8 @@ class JsonConverter(Converter[JsonConverterConfig]):
 
     def _reader_of(self, schema: Schema) -> PayloadReader:
         """Return the one reader of equal schemas, so that their rows form one batch."""
+        if has_zero_default(schema):
+            return PayloadReader(schema, self._reader)
         known = self._readers.get(schema)
         return known or self._readers.put(schema, PayloadReader(schema, self._reader))
 
@@ -280,7 +334,10 @@ class JsonConverter(Converter[JsonConverterConfig]):
 
 
 _LAST_BYTE: Final = itemgetter(-1)
-_CLOSED: Final = {ord("}")}
+_END: Final = ord("}")
+_CLOSED: Final = {_END}
+_ODD_SHARE_MAX: Final = 0.25
+"""Of more rows than this each is read by itself."""
 
 
 class JsonHeaderConverter(HeaderConverter[JsonConverterConfig]):

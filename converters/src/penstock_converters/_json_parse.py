@@ -38,22 +38,30 @@ _END: Final = "\0"
 _UNREADABLE: Final = "\1"
 
 
-def parse_exact(data: bytes | memoryview) -> Any:
+def parse_exact(data: bytes | memoryview, part: str = "") -> Any:
     """Return the first JSON value: integers as int, other numbers as ``decimal.Decimal``.
+
+    Args:
+        data: the JSON.
+        part: what part of a record that is, for the message; empty for all of it.
 
     Raises:
         DataError: it is no JSON; the message says where.
     """
-    return _Parser(_decoded(bytes(data)), bare=False).parse()
+    return _Parser(_decoded(bytes(data)), part, bare=False).parse()
 
 
-def parse_bare(data: bytes | memoryview) -> Any:
+def parse_bare(data: bytes | memoryview, part: str = "") -> Any:
     """Return the first JSON value as Connect reads it without a schema: INT64s and FLOAT64s.
+
+    Args:
+        data: the JSON.
+        part: what part of a record that is, for the message; empty for all of it.
 
     Raises:
         DataError: it is no JSON, or a number does not fit.
     """
-    return _Parser(_decoded(bytes(data)), bare=True).parse()
+    return _Parser(_decoded(bytes(data)), part, bare=True).parse()
 
 
 def _decoded(data: bytes) -> str:
@@ -67,8 +75,8 @@ def _decoded(data: bytes) -> str:
 
 def _encoding_of(head: bytes) -> str:
     for mark, name in _MARKS:
-        # Jackson looks for the marks of wide characters in four bytes, not in fewer.
-        if head.startswith(mark) and (len(head) == 4 or name == "utf-8-sig"):  # noqa: PLR2004
+        # Jackson looks for marks in four bytes, not in fewer.
+        if head.startswith(mark) and len(head) == 4:  # noqa: PLR2004
             return name
     zeros = bytes(1 if byte == 0 else 0 for byte in head)
     if len(head) == 4:  # noqa: PLR2004 - what one character takes in UTF-32
@@ -93,7 +101,8 @@ _MARKS: Final = (
 class _Parser:
     """Walks one text. Containers that are open stand on a list, so depth costs no stack."""
 
-    def __init__(self, text: str, *, bare: bool) -> None:
+    def __init__(self, text: str, part: str, *, bare: bool) -> None:
+        self._start = f"{part}: " if part else ""
         # The end mark spares a check of the length at every character.
         self._text = text + _END
         self._at = 0
@@ -121,7 +130,9 @@ class _Parser:
         near = self._text[max(0, self._at - _AROUND) : self._at + _AROUND].rstrip(_END)
         if near.endswith(_UNREADABLE):
             near, why = near.rstrip(_UNREADABLE), f"{why}, or bytes that are no text"
-        return DataError(f"JSON is malformed: {why} at character {self._at}, near {near!r}")
+        return DataError(
+            f"{self._start}JSON is malformed: {why} at character {self._at}, near {near!r}"
+        )
 
     def _value(self) -> tuple[Any, bool]:
         """Read a value; of a container only its begin, unless it is empty."""

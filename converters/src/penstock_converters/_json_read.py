@@ -19,12 +19,13 @@ import attrs
 from penstock.data import INTEGER_BITS, Date, Decimal, Schema, Time, Timestamp, Type
 from penstock.errors import DataError
 from penstock_converters._javatext import to_float32
-from penstock_converters._json_write import Path, mismatch, path_text
+from penstock_converters._json_write import Path, mismatch, path_text, shown
 
 __all__ = ["JsonReader", "read_base64", "scale_of"]
 
 _INT64_DIGITS: Final = 19
 _SCALE_END: Final = 1 << 31
+_SCALE: Final = re.compile(r"[+-]?\d{1,10}")
 _SPECIAL_FLOATS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _BASE64_CHUNK: Final = re.compile(
     r"[\x00-\x20]*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)", re.ASCII
@@ -53,6 +54,10 @@ def read_base64(text: str) -> bytes | None:
 
 def scale_of(schema: Schema) -> int:
     """Return a decimal schema's scale; raises DataError when Java would not take it."""
+    text = schema.parameters.get(Decimal.SCALE)
+    # Python takes blanks and underscores, too.
+    if text is not None and _SCALE.fullmatch(text) is None:
+        raise DataError(f"Invalid scale parameter found in Decimal schema: {shown(text)}")
     scale = Decimal.scale_of(schema)
     if not -_SCALE_END <= scale < _SCALE_END:
         raise DataError(f"Invalid scale parameter found in Decimal schema: {scale}")
@@ -194,7 +199,10 @@ def _decimal(schema: Schema, node: Any, path: Path) -> decimal.Decimal:
     data = _bytes(schema, node, path)
     if not data:
         raise mismatch(schema, node, path, "the unscaled value has no bytes")
-    scale_of(schema)
+    try:
+        scale_of(schema)
+    except DataError as problem:
+        raise DataError(f"{path_text(path)}: {problem}") from problem
     return Decimal.from_bytes(schema, data)
 
 

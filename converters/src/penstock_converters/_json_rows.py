@@ -9,103 +9,27 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import GenericAlias
-from typing import Annotated, Any, Final, NotRequired, Protocol, TypedDict
+from typing import Annotated, Any, Final, NotRequired, TypedDict
 
 import msgspec
 
 from penstock.data import INTEGER_BITS, Date, Decimal, EpochMillis, Schema, Time, Timestamp, Type
 from penstock.errors import DataError
 from penstock_converters._javatext import to_float32
-from penstock_converters._json_parse import EMPTY, parse_bare, parse_exact
+from penstock_converters._json_bare import DEPTH_MAX, FAILURES, UnfitError, most, node_of
+from penstock_converters._json_parse import EMPTY
 from penstock_converters._json_read import JsonReader, read_base64, scale_of
 
-__all__ = ["BareReader", "PayloadReader", "RowReader"]
+__all__ = ["PayloadReader"]
 
 Mend = Callable[[Any], Any]
-_DEPTH_MAX: Final = 20
-_INT64_END: Final = 1 << 63
+# To compile takes as long as to read some rows; a schema seen once is not worth it.
+_ROWS_BEFORE_COMPILED: Final = 8
 _SCALE_END: Final = 1 << 31
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MS: Final = dt.timedelta(milliseconds=1)
-
-
-class _UnfitError(Exception):
-    """The fast way does not take this schema or this value."""
-
-
-_FAILURES: Final = (
-    _UnfitError,
-    msgspec.MsgspecError,
-    DataError,
-    ArithmeticError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-
-
-class RowReader(Protocol):
-    """Reads payloads that share one schema, or have none."""
-
-    schema: Schema | None
-
-    def read(self, payload: Any) -> Any:
-        """Return the value of a payload given as JSON; raises DataError when it does not fit."""
-
-    def read_all(self, payloads: list[bytes]) -> list[Any] | None:
-        """Return the values of payloads, or None when they have to be read one by one."""
-
-
-class BareReader:
-    """Reads payloads without a schema: objects, arrays, INT64s, FLOAT64s, texts, flags, nulls."""
-
-    schema: Schema | None = None
-
-    def __init__(self) -> None:
-        """Prepare the decoder."""
-        self._decode = msgspec.json.Decoder().decode
-
-    def read(self, payload: Any) -> Any:
-        """Return the value, EMPTY for no JSON at all; raises DataError."""
-        try:
-            value = self._decode(payload)
-            if _integers_fit((value,)):
-                return value
-        except _FAILURES:
-            pass
-        return parse_bare(payload)
-
-    def read_all(self, payloads: list[bytes]) -> list[Any] | None:
-        """Return the values of payloads, or None when they have to be read one by one."""
-        try:
-            values = list(map(self._decode, payloads))
-        except _FAILURES:
-            return None
-        return values if _integers_fit(values) else None
-
-
-def _integers_fit(values: Sequence[Any]) -> bool:
-    """Whether no integer is beyond 64 bits; looks level by level, and gives up where it is deep."""
-    level: Sequence[Any] = values
-    for _ in range(_DEPTH_MAX):
-        kinds = set(map(type, level))
-        if int in kinds:
-            integers = [one for one in level if type(one) is int]
-            if min(integers) < -_INT64_END or max(integers) >= _INT64_END:
-                return False
-        inner: list[Iterable[Any]] = []
-        if dict in kinds:
-            inner.extend(one.values() for one in level if type(one) is dict)
-        if list in kinds:
-            inner.extend(one for one in level if type(one) is list)
-        if not inner:
-            return True
-        level = list(itertools.chain.from_iterable(inner))
-    return False
 
 
 class PayloadReader:
@@ -114,13 +38,23 @@ class PayloadReader:
     schema: Schema | None
 
     def __init__(self, schema: Schema, reader: JsonReader) -> None:
-        """Compile a schema."""
+        """Read payloads of a schema, which is compiled after some rows."""
         self.schema = schema
         self._solid = schema
         self._exact = reader
         self._decode: Callable[[Any], Any] | None = None
         self._mend: Mend | None = None
         self._size: int | None = None
+        self._until_compiled = _ROWS_BEFORE_COMPILED
+
+    def _count(self, rows: int) -> None:
+        """Compile the schema when it is worth it; one that cannot be is read the exact way."""
+        if self._until_compiled <= 0:
+            return
+        self._until_compiled -= rows
+        if self._until_compiled > 0:
+            return
+        schema, reader = self._solid, self._exact
         try:
             kind, mend = _inner(schema, reader, 0)
             self._mend = mend
@@ -129,19 +63,20 @@ class PayloadReader:
             if schema.type is Type.STRUCT and _only_fills(schema, reader):
                 # Nothing to mend when all rows have all fields, which is cheap to see.
                 self._size = len(schema.fields)
-        except (_UnfitError, DataError):
+        except (UnfitError, DataError):
             pass
 
     def read(self, payload: Any) -> Any:
         """Return the value of a payload given as JSON; raises DataError when it does not fit."""
+        self._count(1)
         if self._decode is not None:
             try:
                 _check_text(bytes(payload))
                 value = self._decode(payload)
                 return value if self._mend is None else self._mend(value)
-            except _FAILURES:
+            except FAILURES:
                 pass
-        node = parse_exact(payload)
+        node = node_of(payload, "payload")
         if node is EMPTY:
             raise DataError("payload: there is no JSON")
         return self.read_parsed(node)
@@ -155,6 +90,7 @@ class PayloadReader:
 
     def read_all(self, payloads: list[bytes]) -> list[Any] | None:
         """Return the values of payloads, or None when they have to be read one by one."""
+        self._count(len(payloads))
         if self._decode is None:
             return None
         try:
@@ -163,8 +99,30 @@ class PayloadReader:
             if self._mend is None or self._is_whole(values):
                 return values
             return list(map(self._mend, values))
-        except _FAILURES:
+        except FAILURES:
             return None
+
+    def read_most(self, payloads: list[bytes]) -> tuple[list[Any], list[int]] | None:
+        """See :class:`RowReader`."""
+        self._count(len(payloads))
+        if self._decode is None:
+            return None
+        values, odd = most(self._decode, payloads)
+        try:
+            _check_text(b"\n".join(payloads))
+        except UnicodeDecodeError:
+            odd = sorted({*odd, *most(_check_text, payloads)[1]})
+        if self._mend is None:
+            return values, odd
+        bad = set(odd)
+        rows = [i for i in range(len(values)) if i not in bad]
+        solid = [values[i] for i in rows]
+        if not self._is_whole(solid):
+            solid, unmended = most(self._mend, solid)
+            odd = sorted([*odd, *(rows[i] for i in unmended)])
+        for i, value in zip(rows, solid, strict=True):
+            values[i] = value
+        return values, odd
 
     def _is_whole(self, values: list[Any]) -> bool:
         return self._size is not None and None not in values and {*map(len, values)} == {self._size}
@@ -193,8 +151,8 @@ def _only_fills(schema: Schema, reader: JsonReader) -> bool:
 
 def _compile(schema: Schema, reader: JsonReader, depth: int) -> tuple[Any, Mend | None]:
     """Return the type to read a value that is not null, and what mends the value."""
-    if depth > _DEPTH_MAX:
-        raise _UnfitError
+    if depth > DEPTH_MAX:
+        raise UnfitError
     if schema.name in _LOGICAL:
         return _logical(schema)
     bits = INTEGER_BITS.get(schema.type)
@@ -220,18 +178,18 @@ _PRIMITIVES: Final[Mapping[Type, Any]] = {
 def _single(value: float) -> float:
     rounded = to_float32(value)
     if rounded - rounded != 0.0:
-        raise _UnfitError
+        raise UnfitError
     return rounded
 
 
 def _logical(schema: Schema) -> tuple[Any, Mend]:
     if schema.name == Decimal.NAME:
         if schema.type is not Type.BYTES:
-            raise _UnfitError
+            raise UnfitError
         return Any, _decimal_mender(schema)
     kind, make = _LOGICAL[schema.name or ""]
     if schema.type is not kind:
-        raise _UnfitError
+        raise UnfitError
     edge = 1 << (63 if kind is Type.INT64 else 31)
     return Annotated[int, msgspec.Meta(ge=-edge, le=edge - 1)], make
 
@@ -267,7 +225,7 @@ def _decimal_mender(schema: Schema) -> Mend:
             return _java_decimal(found)
         elif found is None and schema.optional and schema.default is None:
             return None
-        raise _UnfitError
+        raise UnfitError
 
     return mend
 
@@ -275,7 +233,7 @@ def _decimal_mender(schema: Schema) -> Mend:
 def _java_decimal(exact: decimal.Decimal) -> decimal.Decimal:
     exponent = exact.as_tuple().exponent
     if not isinstance(exponent, int) or not -_SCALE_END < exponent <= _SCALE_END:
-        raise _UnfitError
+        raise UnfitError
     return exact.copy_abs() if exact.is_zero() else exact
 
 
@@ -289,7 +247,7 @@ def _null_safe(schema: Schema, mend: Mend | None) -> Mend | None:
 def _inner(schema: Schema | None, reader: JsonReader, depth: int) -> tuple[Any, Mend | None]:
     """Compile the schema of elements, which have no name by which a default could be found."""
     if schema is None or schema.default is not None:
-        raise _UnfitError
+        raise UnfitError
     kind, mend = _compile(schema, reader, depth + 1)
     return _or_none(schema, kind), _null_safe(schema, mend)
 
@@ -370,9 +328,9 @@ def _make_known(struct: Any) -> None:
         text = msgspec.json.encode(dict.fromkeys(names, 0))
         found = msgspec.json.decode(text, type=probe)
     except (msgspec.MsgspecError, UnicodeEncodeError) as problem:
-        raise _UnfitError from problem
+        raise UnfitError from problem
     if found.keys() != probe.__annotations__.keys():
-        raise _UnfitError
+        raise UnfitError
 
 
 _NESTED: Final[Mapping[Type, Callable[[Schema, JsonReader, int], tuple[Any, Mend | None]]]] = {

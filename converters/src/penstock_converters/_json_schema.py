@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
 from penstock.data import Field, Schema, SchemaBuilder, Type
 from penstock.errors import DataError
-from penstock_converters._json_write import JsonWriter, quoted
+from penstock_converters._json_write import JsonWriter, quoted, shown
 
-__all__ = ["SCHEMA_DEPTH_MAX", "read_schema", "schema_text"]
+__all__ = ["SCHEMA_DEPTH_MAX", "has_zero_default", "read_schema", "schema_text"]
 
 SCHEMA_DEPTH_MAX: Final = 100
 """How deep schemas may be nested in each other."""
@@ -20,6 +21,8 @@ _TYPE_NAMES: Final = {
 }
 _TYPES: Final = {name: kind for kind, name in _TYPE_NAMES.items()}
 _INT32_END: Final = 1 << 31
+_NAME_SHOWN_MAX: Final = 80
+_COMMON_MEMBERS: Final = frozenset({"type", "optional", "field", "name", "version"})
 
 ReadDefault = Callable[[Schema, Any], Any]
 
@@ -78,6 +81,24 @@ def _field_text(field: Field, writer: JsonWriter, depth: int) -> str:
     return f'{{{",".join(members)},"field":{quoted(field.name)}}}'
 
 
+def has_zero_default(schema: Schema | None) -> bool:
+    """Whether a default holds a zero, whose sign Java tells apart and ``==`` of Python does not."""
+    if schema is None:
+        return False
+    if schema.default is not None and _has_zero(schema.default):
+        return True
+    nested = (schema.key_schema, schema.value_schema, *(one.schema for one in schema.fields))
+    return any(map(has_zero_default, nested))
+
+
+def _has_zero(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_zero, (*value, *value.values())))
+    if isinstance(value, list | tuple):
+        return any(map(_has_zero, value))
+    return isinstance(value, float) and value == 0.0
+
+
 def read_schema(node: Any, read_default: ReadDefault, where: str = "schema") -> Schema | None:
     """Return the schema that parsed JSON describes; None for null.
 
@@ -102,14 +123,37 @@ def _read(node: Any, read_default: ReadDefault, where: str, depth: int) -> Schem
         raise DataError(f"{where}: a schema must be an object whose 'type' is a text")
     kind = _TYPES.get(name)
     if kind is None:
-        raise DataError(f"{where}: unknown schema type {name!r}; known: {', '.join(_TYPES)}")
+        raise DataError(f"{where}: unknown schema type {shown(name)}; known: {', '.join(_TYPES)}")
+    if kind.is_primitive and node.keys() <= _COMMON_MEMBERS:
+        common = _common(kind, node)
+        if common is not None:
+            return common
     builder = _builder(kind, node, read_default, where, depth + 1)
     _read_parts(builder, node, where)
     if "default" in node:
-        default = read_default(builder.build(), node["default"])
-        if default is not None:
-            builder.default(default)
+        try:
+            default = read_default(builder.build(), node["default"])
+            if default is not None:
+                builder.default(default)
+        except DataError as problem:
+            raise DataError(f"{where}: the default does not fit: {problem}") from problem
     return builder.build()
+
+
+def _common(kind: Type, node: dict[str, Any]) -> Schema | None:
+    """Return the one schema that all fields of such plain parts share, or None."""
+    optional = node.get("optional") is True
+    if "name" not in node and "version" not in node:
+        return _shared(kind, optional, None, None)
+    name, version = node.get("name"), node.get("version")
+    if type(name) is str and type(version) is int and -_INT32_END <= version < _INT32_END:
+        return _shared(kind, optional, name, version)
+    return None
+
+
+@functools.lru_cache(maxsize=256)
+def _shared(kind: Type, optional: bool, name: str | None, version: int | None) -> Schema:
+    return Schema(kind, optional=optional, name=name, version=version)
 
 
 def _builder(
@@ -126,19 +170,27 @@ def _builder(
     if kind is Type.MAP:
         return SchemaBuilder.map(nested("keys"), nested("values"))
     builder = SchemaBuilder(kind)
-    if kind is not Type.STRUCT:
-        return builder
-    fields = node.get("fields")
+    if kind is Type.STRUCT:
+        _read_fields(builder, node.get("fields"), read_default, where, depth)
+    return builder
+
+
+def _read_fields(
+    builder: SchemaBuilder, fields: Any, read_default: ReadDefault, where: str, depth: int
+) -> None:
     if not isinstance(fields, list):
         raise DataError(f"{where}: the 'fields' of a struct schema must be an array")
     for i, field in enumerate(fields):
         name = field.get("field") if isinstance(field, dict) else None
         if not isinstance(name, str):
             raise DataError(f"{where}.fields[{i}]: the name in 'field' must be a text")
-        schema = _read(field, read_default, f"{where}.{name}", depth)
-        if schema is not None:
+        schema = _read(field, read_default, f"{where}.{name[:_NAME_SHOWN_MAX]}", depth)
+        if schema is None:  # pragma: no cover - an object describes one
+            continue
+        try:
             builder.field(name, schema)
-    return builder
+        except DataError as problem:
+            raise DataError(f"{where}.fields[{i}]: {problem}") from problem
 
 
 def _read_parts(builder: SchemaBuilder, node: dict[str, Any], where: str) -> None:
@@ -150,7 +202,7 @@ def _read_parts(builder: SchemaBuilder, node: dict[str, Any], where: str) -> Non
         builder.name(name)
     if isinstance(version, int) and not isinstance(version, bool):
         if not -_INT32_END <= version < _INT32_END:
-            raise DataError(f"{where}: the version {version} is beyond 32 bits")
+            raise DataError(f"{where}: the version {shown(version)} is beyond 32 bits")
         builder.version(version)
     if isinstance(doc, str):
         builder.doc(doc)
@@ -159,5 +211,5 @@ def _read_parts(builder: SchemaBuilder, node: dict[str, Any], where: str) -> Non
         return
     for key, value in parameters.items():
         if not isinstance(value, str):
-            raise DataError(f"{where}: the parameter {key!r} must be a text")
+            raise DataError(f"{where}: the parameter {shown(key)} must be a text")
         builder.parameter(key, value)

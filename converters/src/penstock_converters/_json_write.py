@@ -11,6 +11,7 @@ import datetime as dt
 import decimal
 import math
 import re
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -20,13 +21,16 @@ from penstock.data import INTEGER_BITS, Date, Decimal, EpochMillis, Schema, Time
 from penstock.errors import DataError
 from penstock_converters._javatext import decimal_text, double_text, float_text, to_float32
 
-__all__ = ["DEPTH_MAX", "JsonWriter", "mismatch", "path_text", "quoted", "to_wire"]
+__all__ = ["DEPTH_MAX", "JsonWriter", "mismatch", "path_text", "quoted", "shown", "to_wire"]
 
 DEPTH_MAX: Final = 1000
 """How deep JSON may be nested, on reading and on writing (source: Jackson's constraints)."""
 _INT64_MIN: Final = -(1 << 63)
 _INT64_MAX: Final = (1 << 63) - 1
 _SHOWN_MAX: Final = 80
+_PATH_MAX: Final = 200
+_REPR: Final = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 100
 _SPECIAL: Final = re.compile('["\\\\\x00-\x1f\ud800-\udfff\U00010000-\U0010ffff]')
 _SHORT_ESCAPES: Final = {
     '"': '\\"',
@@ -48,18 +52,27 @@ def path_text(path: Path) -> str:
     while path is not None:
         path, name = path
         names.append(name)
-    return "".join(["payload", *reversed(names)])
+    whole = "".join(["payload", *reversed(names)])
+    return whole if len(whole) <= _PATH_MAX else f"{whole[:_PATH_MAX]}..."
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message: short, however large or deep it is."""
+    try:
+        text = _REPR.repr(value)
+    except (ValueError, RecursionError):
+        # Python prints no integers of many thousand digits.
+        return "..."
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 def mismatch(schema: Schema | None, value: Any, path: Path, why: str = "") -> DataError:
     """Return the error for a value that does not fit: where, expected what, got what."""
     expected = "a value of Connect" if schema is None else schema.type.value
     if schema is not None and schema.name:
-        expected += f" '{schema.name}'"
-    shown = repr(value)[: _SHOWN_MAX + 1]
-    shown = shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + "..."
+        expected += f" {shown(schema.name)}"
     reason = f" ({why})" if why else ""
-    got = f"{type(value).__name__} {shown}"
+    got = f"{type(value).__name__} {shown(value)}"
     return DataError(f"{path_text(path)}: expected {expected}, got {got}{reason}")
 
 
@@ -177,8 +190,8 @@ class JsonWriter:
             raise mismatch(schema, value, path)
         for name in value:
             if schema.field(name) is None:
-                known = ", ".join(field.name for field in schema.fields)
-                raise DataError(f"{path_text(path)}: no field {name!r}; its fields: {known}")
+                known = ", ".join(field.name for field in schema.fields)[:_PATH_MAX]
+                raise DataError(f"{path_text(path)}: no field {shown(name)}; its fields: {known}")
         parts = []
         for field in schema.fields:
             text = self._text(field.schema, value.get(field.name), (path, f".{field.name}"))

@@ -7,8 +7,8 @@ from typing import Any
 from penstock.api import HeaderConverter
 from penstock.config import NoConfig
 from penstock.data import Schema
+from penstock.data.values import parse_text, plain_text
 from penstock_converters._charsets import UTF8
-from penstock_converters._values import parse_text, plain_text
 
 __all__ = ["SimpleHeaderConverter"]
 

@@ -7,26 +7,13 @@ import decimal
 from collections.abc import Iterator
 from typing import Any, Final
 
-from penstock.data import Date, EpochMillis, Schema, Time, Timestamp, Type
+from penstock.data import EpochMillis, Schema, Type
+from penstock.data.values import date_text, decimal_text, double_text, float_text, moment_ms
 from penstock.errors import DataError
-from penstock_converters._javadate import date_text
-from penstock_converters._javatext import decimal_text, double_text, float_text
 
 __all__ = ["moment_ms", "value_text"]
 
 _DEPTH_MAX: Final = 200
-_DAY_MS: Final = 86_400_000
-
-
-def moment_ms(value: dt.date | dt.time | EpochMillis) -> int:
-    """Return the milliseconds that Java's ``Date`` of a moment holds."""
-    if isinstance(value, EpochMillis):
-        return value.ms
-    if isinstance(value, dt.datetime):
-        return Timestamp.to_ms(value)
-    if isinstance(value, dt.time):
-        return Time.to_ms(value)
-    return Date.to_days(value) * _DAY_MS
 
 
 def value_text(schema: Schema | None, value: Any, path: str = "value", depth: int = 0) -> str:

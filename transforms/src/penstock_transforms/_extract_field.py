@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import attrs
@@ -23,6 +24,7 @@ from penstock_transforms._sided import (
 __all__ = ["ExtractField"]
 
 PURPOSE: Final = "field extraction"
+_ALL_DICTS: Final = frozenset({dict, type(None)})
 
 
 @config
@@ -74,14 +76,37 @@ class ExtractField(SidedTransform[ExtractFieldConfig]):
     ) -> tuple[Sequence[Any], Schema | None]:
         """Take the field out of every row; a null stays one."""
         if schema is None:
-            return [None if v is None else self._of_map(v) for v in values], None
+            return self._maps(values), None
         if schema.type is not Type.STRUCT:
             for value in values:
                 if value is not None:
                     require_struct(value, schema, PURPOSE)
         found = self._found.get(schema)
-        extracted = [None if v is None else self._of_struct(v, schema, found) for v in values]
-        return extracted, found.schemas[-1]
+        return self._structs(values, schema, found), found.schemas[-1]
+
+    def _maps(self, values: Sequence[Any]) -> Sequence[Any]:
+        at = values
+        for step in self._path:
+            if not _ALL_DICTS.issuperset(map(type, at)):
+                return [None if v is None else self._of_map(v) for v in values]
+            at = _taken(at, step)
+        return at
+
+    def _structs(self, values: Sequence[Any], schema: Schema, found: _Found) -> Sequence[Any]:
+        """Take step by step for the whole column; row by row where a value is of another kind."""
+        at = values
+        for step, field in zip(self._path, found.schemas, strict=True):
+            if not _ALL_DICTS.issuperset(map(type, at)):
+                return [None if v is None else self._of_struct(v, schema, found) for v in values]
+            taken = _taken(at, step)
+            if self.config.replace_null_with_default and field.default is not None:
+                # A default stands for a null field, but not for one of a struct that is null.
+                taken = [
+                    field.default if inner is None and outer is not None else inner
+                    for inner, outer in zip(taken, at, strict=True)
+                ]
+            at = taken
+        return at
 
     def _of_map(self, value: Any) -> Any:
         at: Any = require_map(value, PURPOSE)
@@ -99,3 +124,11 @@ class ExtractField(SidedTransform[ExtractFieldConfig]):
                 return None
             at = with_default(at.get(step), field, replace_null=replaces)
         return at
+
+
+def _taken(values: Sequence[Any], name: str) -> list[Any]:
+    """Return one field of dicts; None of None and of a dict that leaves it out."""
+    try:
+        return list(map(itemgetter(name), values))
+    except (KeyError, TypeError):
+        return [None if value is None else value.get(name) for value in values]

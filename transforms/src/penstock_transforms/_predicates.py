@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Final
 
 from penstock.api import Batch, Predicate, Record
 from penstock.config import NoConfig, config, key
-from penstock.data import Repeat
+from penstock.data import Repeat, Text
 from penstock_transforms._javaregex import compile_java, regex_problem
 
 __all__ = ["HasHeaderKey", "RecordIsTombstone", "TopicNameMatches"]
+
+_KEY: Final = attrgetter("key")
 
 
 @config
@@ -32,7 +37,9 @@ class HasHeaderKey(Predicate[HasHeaderKeyConfig]):
         name = self.config.name
         if isinstance(batch.headers, Repeat):
             return any(header.key == name for header in batch.headers.value)
-        return [any(header.key == name for header in headers) for headers in batch.headers]
+        if name not in map(_KEY, chain.from_iterable(batch.headers)):
+            return False
+        return [name in map(_KEY, headers) for headers in batch.headers]
 
 
 class RecordIsTombstone(Predicate[NoConfig]):
@@ -44,9 +51,14 @@ class RecordIsTombstone(Predicate[NoConfig]):
 
     def test_batch(self, batch: Batch) -> bool | Sequence[bool]:
         """Look at the values."""
-        if isinstance(batch.values, Repeat):
-            return batch.values.value is None
-        return [value is None for value in batch.values]
+        values = batch.values
+        if isinstance(values, Repeat):
+            return values.value is None
+        if isinstance(values, Text):
+            values = values.utf8  # no text has to be decoded for this
+        if None not in values:
+            return False
+        return [value is None for value in values]
 
 
 @config

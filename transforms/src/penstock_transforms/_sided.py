@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from penstock.api import Batch, Record, Transform
-from penstock.data import Repeat, Schema, SinkOrigin, SinkRecord, Text, Type
+from penstock.data import Lazy, Repeat, Schema, SinkOrigin, SinkRecord, Text, Type, pick
 from penstock.errors import DataError
 
 __all__ = [
@@ -76,7 +76,7 @@ class Around:
         origin = batch.origin
         offsets = None
         if isinstance(origin, SinkOrigin):
-            offsets = _Picked(origin.offsets, batch.rows)
+            offsets = Lazy(len(batch), lambda: pick(origin.offsets, batch.rows))
         return cls(batch.topic, batch.partitions, batch.timestamps, offsets)
 
     @classmethod
@@ -84,20 +84,6 @@ class Around:
         """Look around one record."""
         offsets = [record.offset] if isinstance(record, SinkRecord) else None
         return cls(record.topic, [record.partition], [record.timestamp], offsets)
-
-
-class _Picked(Sequence[int]):
-    """The values of a column at some rows, looked up when asked for."""
-
-    def __init__(self, column: Sequence[int], rows: Sequence[int]) -> None:
-        self._column = column
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._column[self._rows[index]]
 
 
 class SidedTransform(Transform[C]):

@@ -15,6 +15,8 @@ from penstock.api._plugin import Plugin, config_class_of
 from penstock.api._provider import ConfigProvider
 from penstock.api._short import predicate, sink, source, transform
 from penstock.api._task import (
+    ErrantRecordReporter,
+    Reported,
     SinkTask,
     SinkTaskContext,
     SourceTask,
@@ -34,10 +36,12 @@ __all__ = [
     "Converter",
     "ConverterSpecs",
     "Decoded",
+    "ErrantRecordReporter",
     "HeaderConverter",
     "Plugin",
     "Predicate",
     "Record",
+    "Reported",
     "Side",
     "SinkConnector",
     "SinkRecord",

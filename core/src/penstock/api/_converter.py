@@ -20,12 +20,15 @@ class Decoded:
     """A column of values read from bytes.
 
     ``schemas`` is the schema of every row when rows differ; when it is None, ``schema`` is that
-    of all of them.
+    of all of them. ``unread`` are rows, ascending, that a batch left out, whatever stands at their
+    places: a converter that can go on after a bad row need not raise. The runtime reads them by
+    ``to_connect_data``, under the error policy.
     """
 
     values: Column
     schema: Schema | None = None
     schemas: Sequence[Schema | None] | None = None
+    unread: Sequence[int] = ()
 
 
 class Converter(Plugin[C]):

@@ -8,7 +8,15 @@ from typing import Any, Protocol, TypeVar
 from penstock.api._plugin import Plugin
 from penstock.data import Batch, SinkRecord, SourceRecord, TopicPartition
 
-__all__ = ["SinkTask", "SinkTaskContext", "SourceTask", "SourceTaskContext", "TaskContext"]
+__all__ = [
+    "ErrantRecordReporter",
+    "Reported",
+    "SinkTask",
+    "SinkTaskContext",
+    "SourceTask",
+    "SourceTaskContext",
+    "TaskContext",
+]
 
 C = TypeVar("C")
 
@@ -46,8 +54,40 @@ class SourceTaskContext(TaskContext, Protocol):
         """Return the stored offset of each partition, asked all at once."""
 
 
+class Reported(Protocol):
+    """A reported record on its way to the dead letter queue; a task need not wait for it."""
+
+    def done(self) -> bool:
+        """Whether it is stored, or nobody keeps dead letters."""
+
+    def result(self, timeout_s: float = 30.0) -> None:
+        """Wait until it is stored; raises TimedOutError, or BrokerError when it was refused."""
+
+
+class ErrantRecordReporter(Protocol):
+    """Takes single records that a sink task cannot write (source: ErrantRecordReporter, KIP-610).
+
+    What was consumed goes to the dead letter queue, whatever transforms made of it; the runtime
+    waits for it before it commits the record's offset. Threading: the task's own thread.
+    """
+
+    def report(self, record: SinkRecord, error: BaseException) -> Reported:
+        """Report a record that the task was given.
+
+        Raises:
+            ConnectError: ``errors.tolerance`` is none: the task fails.
+        """
+
+    def report_row(self, batch: Batch, i: int, error: BaseException) -> Reported:
+        """Report row ``i`` of a batch that the task was given; raises as :meth:`report`."""
+
+
 class SinkTaskContext(TaskContext, Protocol):
     """What a sink task may ask of the runtime."""
+
+    @property
+    def errant_record_reporter(self) -> ErrantRecordReporter | None:
+        """Takes bad records; None when neither a dead letter queue nor error logs are set up."""
 
     @property
     def assignment(self) -> frozenset[TopicPartition]:

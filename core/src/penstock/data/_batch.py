@@ -49,12 +49,16 @@ class SourceOrigin:
 
 @attrs.define(eq=False)
 class SinkOrigin:
-    """Where the rows of one fetched batch stand in Kafka: one topic partition."""
+    """Where the rows of one fetched batch stand in Kafka: one topic partition.
+
+    ``raw`` is the runtime's: what it needs to report a row; a task leaves it alone.
+    """
 
     topic: str
     partition: int
     offsets: Sequence[int]
     timestamp_type: str = "CreateTime"
+    raw: Any = attrs.field(default=None, repr=False)
 
     def record(self, batch: Batch, i: int) -> SinkRecord:
         """Return row ``i`` of a batch that has this origin."""
@@ -71,6 +75,7 @@ class SinkOrigin:
             timestamp_type=self.timestamp_type,
             original_topic=self.topic,
             original_partition=self.partition,
+            origin=self,
         )
 
 

@@ -169,6 +169,7 @@ class Timestamp:
     def from_ms(ms: int) -> dt.datetime | EpochMillis:
         """Return the moment in UTC; beyond the years 1 to 9999 as EpochMillis."""
         try:
-            return _EPOCH + dt.timedelta(milliseconds=ms)
+            # Twice as fast as a timedelta by keyword.
+            return _EPOCH + ms * _MS
         except OverflowError:
             return EpochMillis(ms)

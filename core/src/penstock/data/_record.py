@@ -94,10 +94,12 @@ class SinkRecord(Record):
     """A record read from Kafka.
 
     ``original_topic``, ``original_partition`` and ``offset`` are where it really stands, whatever
-    transforms made of topic and partition (source: KIP-793).
+    transforms made of topic and partition (source: KIP-793). ``origin`` is the runtime's, by which
+    it finds the bytes again when the record is reported; None in records that a task made itself.
     """
 
     offset: int = -1
     timestamp_type: str = "CreateTime"
     original_topic: str = ""
     original_partition: int = -1
+    origin: Any = attrs.field(default=None, repr=False, eq=False)

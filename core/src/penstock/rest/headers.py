@@ -64,7 +64,8 @@ def parse_rules(text: str) -> list[HeaderRule]:
         value = "" if found is None else found[3].strip()
         fits = value.isascii() and value.isprintable()
         if found is None or not fits or (found[1].endswith("Date") and not _is_number(value)):
-            told = f"{KEY}: '{entry}' is no [action] Name: value, of actions set, add, setDate, addDate"
+            actions = "set, add, setDate, addDate"
+            told = f"{KEY}: '{entry}' is no [action] Name: value; actions are {actions}"
             problems.append(Problem(KEY, told))
             continue
         action: Any = found[1]

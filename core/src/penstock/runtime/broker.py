@@ -7,7 +7,7 @@ owned by one thread (the task's); only ``Consumer.wakeup`` may be called from an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -25,6 +25,7 @@ __all__ = [
     "FetchedBatch",
     "Producer",
     "TopicPartition",
+    "TopicReader",
     "TopicSpec",
 ]
 
@@ -194,6 +195,31 @@ class Consumer(Protocol):
         """Leave the group and release everything; later calls do nothing."""
 
 
+class TopicReader(Protocol):
+    """Looks at what a topic holds, as a member of no group; owned by one thread."""
+
+    def bounds(self, topic: str, timeout_s: float) -> Mapping[int, tuple[int, int]]:
+        """Return the first offset of each partition and the one after its last.
+
+        Raises:
+            NotFoundError: there is no such topic.
+            BrokerError: nobody answers in time.
+        """
+
+    def read(
+        self, place: TopicPartition, start: int, stop: int, timeout_s: float
+    ) -> Iterator[FetchedBatch]:
+        """Yield the records from offset ``start`` to before ``stop``, in order.
+
+        Raises:
+            TimedOutError: nothing more came for ``timeout_s``.
+            BrokerError: the partition cannot be read.
+        """
+
+    def close(self) -> None:
+        """Release everything; later calls do nothing."""
+
+
 @attrs.frozen
 class TopicSpec:
     """A topic to create. ``replication_factor`` -1: the broker's default."""
@@ -254,6 +280,9 @@ class Broker(Protocol):
 
     def consumer(self, properties: Mapping[str, str], *, client_id: str, group_id: str) -> Consumer:
         """Make a consumer; raises ConfigError for properties that cannot be honoured."""
+
+    def reader(self, properties: Mapping[str, str], *, client_id: str) -> TopicReader:
+        """Make a reader from a consumer's properties; raises ConfigError likewise."""
 
     def admin(self, properties: Mapping[str, str], *, client_id: str) -> Admin:
         """Make an admin client; raises ConfigError for properties that cannot be honoured."""

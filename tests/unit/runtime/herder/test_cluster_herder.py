@@ -470,3 +470,14 @@ def test_topics_and_the_group_are_shown() -> None:
     assert found["leader"]
     assert found["share"] == {"connectors": ["c"], "tasks": ["c-0", "c-1"]}
     assert len(found["workers"]) == 1
+
+
+def test_what_is_held_back_is_shared_when_its_time_is_over() -> None:
+    worker = alone()
+    rejoins = worker.rejoins
+    worker.feed(joined(worker, worker, generation=2, delay_ms=5_000))
+    worker.feed(ev.Tick(4_999, 0))
+    assert worker.rejoins == rejoins
+    worker.feed(ev.Tick(5_000, 0))
+    worker.feed(ev.Tick(6_000, 0))
+    assert worker.rejoins == rejoins + 1

@@ -14,6 +14,7 @@ from penstock.errors import DataError
 from penstock.runtime.broker import FetchedBatch
 from penstock.runtime.pipeline.chain import Step, TransformChain
 from penstock.runtime.pipeline.codec import RecordCodec, in_order
+from penstock.runtime.pipeline.failure import Failure
 from penstock.runtime.pipeline.guard import RowGuard
 from penstock.runtime.pipeline.policy import ErrorPolicy, Stage, StageError
 
@@ -22,8 +23,8 @@ class Told:
     def __init__(self) -> None:
         self.failures: list[tuple[Stage, str, str]] = []
 
-    def failed(self, stage: Stage, component: str, where: str, error: Exception) -> None:
-        self.failures.append((stage, where, str(error)))
+    def failed(self, failure: Failure) -> None:
+        self.failures.append((failure.stage, failure.row.place, str(failure.error)))
 
 
 def guard(told: Told, *, tolerate: bool) -> RowGuard:

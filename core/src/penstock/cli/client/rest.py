@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -45,6 +46,7 @@ class Rest:
         where = parts.hostname + (f":{parts.port}" if parts.port else "")
         self.shown = f"{parts.scheme}://{where}{parts.path.rstrip('/')}"
         given = (parts.username or "", parts.password or "")
+        self._pause = threading.Event()
         self._client = httpx.Client(
             base_url=self.shown,
             auth=httpx.BasicAuth(*given) if parts.username else None,
@@ -65,7 +67,7 @@ class Rest:
             waits = answer.status_code == 409 and "rebalance" in answer.text  # noqa: PLR2004 - HTTP
             if not waits or time.monotonic() > until_s:
                 return self._result(method, path, answer)
-            time.sleep(CONFLICT_PAUSE_S)  # nothing tells when the cluster has agreed
+            self._pause.wait(CONFLICT_PAUSE_S)  # nothing tells when the cluster has agreed
 
     def _send(
         self, method: str, path: str, body: Any, params: Mapping[str, str] | None

@@ -14,6 +14,7 @@ from penstock.runtime.embedded.membership import Membership
 from penstock.runtime.embedded.producer import EmbeddedProducer
 from penstock.runtime.embedded.reader import Reader
 from penstock.runtime.embedded.settings import consumer_settings, producer_settings
+from penstock.runtime.embedded.topic_reader import EmbeddedReader
 
 __all__ = ["EmbeddedBroker"]
 
@@ -64,6 +65,10 @@ class EmbeddedBroker:
         )
         reader = Reader(database, settings.reset)
         return EmbeddedConsumer(database, membership, reader, clock=self._clock)
+
+    def reader(self, properties: Mapping[str, str], *, client_id: str) -> EmbeddedReader:
+        """See :class:`penstock.runtime.broker.Broker`."""
+        return EmbeddedReader(Database(self._address))
 
     def admin(self, properties: Mapping[str, str], *, client_id: str) -> EmbeddedAdmin:
         """See :class:`penstock.runtime.broker.Broker`."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.runtime.kafka.admin import KafkaAdmin
-from penstock.runtime.kafka.consumer import KafkaConsumer
+from penstock.runtime.kafka.consumer import KafkaConsumer, KafkaReader
 from penstock.runtime.kafka.features import has_feature
 from penstock.runtime.kafka.producer import KafkaProducer
 from penstock.runtime.kafka.properties import ClientKind, Translation, translate
@@ -42,6 +42,11 @@ class KafkaBroker:
         """See :class:`penstock.runtime.broker.Broker`."""
         found = _translated(properties, ClientKind.CONSUMER, client_id)
         return KafkaConsumer({**found.config, "client.id": client_id, "group.id": group_id})
+
+    def reader(self, properties: Mapping[str, str], *, client_id: str) -> KafkaReader:
+        """See :class:`penstock.runtime.broker.Broker`."""
+        found = _translated(properties, ClientKind.CONSUMER, client_id)
+        return KafkaReader({**found.config, "client.id": client_id})
 
     def admin(self, properties: Mapping[str, str], *, client_id: str) -> KafkaAdmin:
         """See :class:`penstock.runtime.broker.Broker`."""

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from penstock.data import Lazy, TopicPartition
-from penstock.errors import BrokerError, RetriableError
+from penstock.errors import BrokerError, NotFoundError, RetriableError, TimedOutError
 from penstock.runtime.broker import Assignment, FetchedBatch
 from penstock.runtime.kafka.client_log import client_logger
 
-__all__ = ["KafkaConsumer"]
+__all__ = ["KafkaConsumer", "KafkaReader"]
 
 WAIT_MAX_S: Final = 0.2
 """The longest single wait in the client, so that a stop is noticed soon: it cannot be woken."""
+READ_MESSAGES: Final = 1_000
+"""Messages that a reader hands on at once."""
 _TIMESTAMP_TYPES: Final = {
     confluent_kafka.TIMESTAMP_NOT_AVAILABLE: "NoTimestampType",
     confluent_kafka.TIMESTAMP_CREATE_TIME: "CreateTime",
@@ -172,6 +175,71 @@ class KafkaConsumer:
 
     def close(self, timeout_s: float) -> None:
         """See :class:`penstock.runtime.broker.Consumer`."""
+        with contextlib.suppress(KafkaException, RuntimeError):
+            self._client.close()
+
+
+class KafkaReader:
+    """Looks at what a topic holds; joins no group and commits nothing. Owner: one thread."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Connect lazily; raises KafkaException for settings the client refuses."""
+        self._client = confluent_kafka.Consumer(
+            {
+                **config,
+                "group.id": "unused",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+            },
+            logger=client_logger(),
+        )
+
+    def bounds(self, topic: str, timeout_s: float) -> Mapping[int, tuple[int, int]]:
+        """See :class:`penstock.runtime.broker.TopicReader`."""
+        try:
+            found = self._client.list_topics(topic, timeout=timeout_s).topics.get(topic)
+            if found is None or found.error is not None:
+                raise NotFoundError(f"there is no topic '{topic}'")
+            places = [confluent_kafka.TopicPartition(topic, number) for number in found.partitions]
+            return {
+                place.partition: self._client.get_watermark_offsets(place, timeout=timeout_s)
+                for place in sorted(places, key=lambda place: place.partition)
+            }
+        except KafkaException as problem:
+            error = problem.args[0].str()
+            raise BrokerError(f"topic '{topic}' cannot be looked at: {error}") from problem
+
+    def read(
+        self, place: TopicPartition, start: int, stop: int, timeout_s: float
+    ) -> Iterator[FetchedBatch]:
+        """See :class:`penstock.runtime.broker.TopicReader`."""
+        where = confluent_kafka.TopicPartition(place.topic, place.partition, start)
+        self._client.assign([where])
+        until_s = time.monotonic() + timeout_s
+        while start < stop:
+            first = self._client.poll(WAIT_MAX_S)
+            if first is None:
+                if time.monotonic() > until_s:
+                    raise TimedOutError(
+                        f"{place.topic}-{place.partition}: no record came for {timeout_s:g} s"
+                    )
+                continue
+            until_s = time.monotonic() + timeout_s
+            messages = [first, *self._client.consume(READ_MESSAGES, 0)]
+            good = [one for one in messages if one.error() is None]
+            for error in (one.error() for one in messages):
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    raise BrokerError(f"{place.topic}-{place.partition}: {error.str()}")
+            wanted = [one for one in good if _known(one.offset()) < stop]
+            if wanted:
+                start = _known(wanted[-1].offset()) + 1
+                yield _fetched(place.topic, place.partition, wanted)
+            if len(good) < len(messages) or len(wanted) < len(good):
+                return  # the end of the partition, or what came after the call
+
+    def close(self) -> None:
+        """See :class:`penstock.runtime.broker.TopicReader`."""
         with contextlib.suppress(KafkaException, RuntimeError):
             self._client.close()
 

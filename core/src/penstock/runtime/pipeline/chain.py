@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import attrs
 
-from penstock.api import Predicate, Transform
-from penstock.data import Batch, Record, Repeat, SinkOrigin
+from penstock.api import Predicate, Side, Transform
+from penstock.data import Batch, Repeat
+from penstock.runtime.pipeline.failure import row_of
 from penstock.runtime.pipeline.guard import RowGuard
+from penstock.runtime.pipeline.pieces import (
+    SuspectError,
+    Watched,
+    cut_batch,
+    in_pieces,
+    join_batches,
+)
 from penstock.runtime.pipeline.policy import Stage
 
-__all__ = ["Step", "TransformChain", "place_of"]
+__all__ = ["Step", "TransformChain"]
 
 
 @attrs.frozen
@@ -22,15 +31,6 @@ class Step:
     transform: Transform[object]
     predicate: Predicate[object] | None = None
     negate: bool = False
-
-
-def place_of(batch: Batch, i: int) -> str:
-    """Say where row ``i`` stands, for a message: topic-partition@offset or source partition."""
-    row = batch.rows[i]
-    origin = batch.origin
-    if isinstance(origin, SinkOrigin):
-        return f"{origin.topic}-{origin.partition}@{origin.offsets[row]}"
-    return f"source partition {origin.partitions[row]} offset {origin.offsets[row]}"
 
 
 class TransformChain:
@@ -71,10 +71,11 @@ class TransformChain:
         self, step: Step, predicate: Predicate[object], batch: Batch
     ) -> tuple[Batch, Batch]:
         """Return the rows that the transform is for, and the others."""
-        try:
+        answers: bool | Sequence[bool] | None = None
+        with contextlib.suppress(Exception):  # found again, in pieces, under the policy
             answers = predicate.test_batch(batch)
-        except Exception:  # noqa: BLE001 - found again, row by row, under the policy
-            return self._divided_by_row(step, predicate, batch)
+        if answers is None:
+            return self._divided_in_pieces(step, predicate, batch)
         if isinstance(answers, Repeat):
             answers = bool(answers.value)
         if isinstance(answers, bool):
@@ -84,43 +85,65 @@ class TransformChain:
         others = [i for i, answer in enumerate(answers) if answer == step.negate]
         return batch.select(meant), batch.select(others)
 
-    def _divided_by_row(
+    def _divided_in_pieces(
         self, step: Step, predicate: Predicate[object], batch: Batch
     ) -> tuple[Batch, Batch]:
-        meant: list[int] = []
-        others: list[int] = []
-        for i, record in enumerate(batch.records()):
+        def whole(start: int, stop: int) -> Sequence[bool]:
+            answers = predicate.test_batch(cut_batch(batch, start, stop))
+            return Repeat(answers, stop - start) if isinstance(answers, bool) else answers
+
+        def single(i: int) -> Sequence[bool] | None:
             good, answer = self._guard.run(
                 Stage.TRANSFORMATION,
+                step.transform,
                 f"the predicate of '{step.alias}'",
-                lambda i=i: place_of(batch, i),  # type: ignore[misc]  # binds the loop's row
-                lambda record=record: predicate.test(record),  # type: ignore[misc]  # likewise
+                lambda: row_of(batch, i),
+                lambda: predicate.test(batch.record(i)),
             )
-            if good:
+            return [bool(answer)] if good else None
+
+        meant: list[int] = []
+        others: list[int] = []
+        for start, _, answers in in_pieces(len(batch), whole, single):
+            for i, answer in enumerate(answers, start):
                 (meant if bool(answer) != step.negate else others).append(i)
         return batch.select(meant), batch.select(others)
 
     def _transformed(self, step: Step, batch: Batch) -> Sequence[Batch]:
-        try:
-            after = step.transform.apply_batch(batch)
-        except Exception:  # noqa: BLE001 - found again, row by row, under the policy
-            return self._transformed_by_row(step, batch)
-        return (after,) if isinstance(after, Batch) else after
+        with contextlib.suppress(Exception):  # found again, in pieces, under the policy
+            return _listed(step.transform.apply_batch(batch))
+        # Not inside a handler: the row's own error would carry this one along.
+        return self._transformed_in_pieces(step, batch)
 
-    def _transformed_by_row(self, step: Step, batch: Batch) -> Sequence[Batch]:
-        rows: list[int] = []
-        records: list[Record] = []
-        for i, record in enumerate(batch.records()):
+    def _transformed_in_pieces(self, step: Step, batch: Batch) -> Sequence[Batch]:
+        is_key = step.transform.sided and step.transform.side is Side.KEY
+
+        def whole(start: int, stop: int) -> Sequence[Batch]:
+            piece = cut_batch(batch, start, stop)
+            column = piece.keys if is_key else piece.values
+            if type(column) is not list:
+                return _listed(step.transform.apply_batch(piece))
+            watched = Watched(column)
+            piece = piece.with_keys(watched) if is_key else piece.with_values(watched)
+            try:
+                return _listed(step.transform.apply_batch(piece))
+            except Exception as error:
+                raise SuspectError(start + watched.seen - 1) from error
+
+        def single(i: int) -> Sequence[Batch] | None:
             good, changed = self._guard.run(
                 Stage.TRANSFORMATION,
+                step.transform,
                 f"'{step.alias}' ({type(step.transform).__name__})",
-                lambda i=i: place_of(batch, i),  # type: ignore[misc]  # binds the loop's row
-                lambda record=record: step.transform.apply(record),  # type: ignore[misc]  # likewise
+                lambda: row_of(batch, i),
+                lambda: step.transform.apply(batch.record(i)),
             )
-            if good and changed is not None:
-                rows.append(batch.rows[i])
-                records.append(changed)
-        return Batch.regroup(batch.origin, rows, records)
+            if not good or changed is None:
+                return None
+            return Batch.regroup(batch.origin, [batch.rows[i]], [changed])
+
+        pieces = in_pieces(len(batch), whole, single, suspects=True)
+        return join_batches([after for _, _, result in pieces for after in result])
 
     def close(self) -> None:
         """Close every transform and predicate."""
@@ -128,3 +151,7 @@ class TransformChain:
             step.transform.close()
             if step.predicate is not None:
                 step.predicate.close()
+
+
+def _listed(after: Batch | Sequence[Batch]) -> Sequence[Batch]:
+    return (after,) if isinstance(after, Batch) else after

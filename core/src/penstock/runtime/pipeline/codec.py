@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import attrs
 
 from penstock.api import Converter, Decoded, HeaderConverter
 from penstock.data import (
     Batch,
-    Column,
     Header,
     Headers,
     PollTime,
     Repeat,
     Schema,
     SinkOrigin,
+    SinkRecord,
     pick,
 )
+from penstock.errors import DataError
 from penstock.runtime.broker import EncodedBatch, EncodedHeaders, FetchedBatch
-from penstock.runtime.pipeline.chain import place_of
+from penstock.runtime.pipeline.failure import Consumed, row_of
 from penstock.runtime.pipeline.guard import RowGuard
+from penstock.runtime.pipeline.pieces import in_pieces, join_columns
 from penstock.runtime.pipeline.policy import Stage
 
 __all__ = ["Encoded", "RecordCodec", "in_order"]
 
-_SKIPPED: Final = object()
-
-
-class _Mended(list[Any]):
-    """A column made row by row after its batch failed; skipped rows hold ``_SKIPPED``."""
+T = TypeVar("T")
 
 
 @attrs.define(eq=False)
@@ -63,14 +62,22 @@ class RecordCodec:
         Raises:
             StageError: a record failed and the policy is to fail the task.
         """
-        headers = self._encode_headers(batch)
-        keys = self._encode_column(Stage.KEY_CONVERTER, self._key, batch)
-        values = self._encode_column(Stage.VALUE_CONVERTER, self._value, batch)
-        rows = _kept(len(batch), keys, values, headers)
+        rows: Sequence[int] = range(len(batch))
+        headers: Sequence[Any] | None = None
+        if not (isinstance(batch.headers, Repeat) and not batch.headers.value) and any(
+            batch.headers
+        ):
+            headers, rows = self._encode_headers(batch)
+            batch = batch.select(rows)
+        keys, rows = self._encode_column(Stage.KEY_CONVERTER, self._key, batch)
+        if len(rows) < len(batch):
+            batch = batch.select(rows)
+            headers = None if headers is None else pick(headers, rows)
+        values, rows = self._encode_column(Stage.VALUE_CONVERTER, self._value, batch)
         return Encoded(
             EncodedBatch(
                 topic=batch.topic,
-                values=pick(values, rows),
+                values=values,
                 keys=None if _is_none(keys) else pick(keys, rows),
                 partitions=None if _is_none(batch.partitions) else pick(batch.partitions, rows),
                 timestamps=_stamps(batch.timestamps, rows),
@@ -79,45 +86,68 @@ class RecordCodec:
             pick(batch.rows, rows),
         )
 
+    def encode_record(self, record: SinkRecord) -> FetchedBatch:
+        """Return a sink's record as it would stand in Kafka; raises DataError."""
+        topic = record.topic
+        convert = self._header.from_connect_header
+        return FetchedBatch(
+            topic=topic,
+            partition=-1 if record.partition is None else record.partition,
+            offsets=[record.offset],
+            keys=[self._key.from_connect_data(topic, record.key_schema, record.key)],
+            values=[self._value.from_connect_data(topic, record.value_schema, record.value)],
+            timestamps=[-1 if record.timestamp is None else record.timestamp],
+            timestamp_type=record.timestamp_type,
+            headers=[[(h.key, convert(topic, h.key, h.schema, h.value)) for h in record.headers]],
+        )
+
     def _encode_column(
         self, stage: Stage, converter: Converter[Any], batch: Batch
-    ) -> Sequence[bytes | None]:
+    ) -> tuple[Sequence[bytes | None], Sequence[int]]:
+        """Return the bytes of a column, and the rows of the batch that they are of."""
+        topic = batch.topic
         is_key = stage is Stage.KEY_CONVERTER
         column = batch.keys if is_key else batch.values
         schema = batch.key_schema if is_key else batch.value_schema
-        try:
-            return converter.from_connect_batch(batch.topic, schema, column)
-        except Exception:  # noqa: BLE001, S110 - found again, row by row, under the policy
-            pass
-        encoded = _Mended()
-        for i, value in enumerate(column):
+
+        def whole(start: int, stop: int) -> Sequence[bytes | None]:
+            return converter.from_connect_batch(topic, schema, _part(column, start, stop))
+
+        def single(i: int) -> Sequence[bytes | None] | None:
             good, data = self._guard.run(
                 stage,
-                f"{type(converter).__name__}",
-                lambda i=i: place_of(batch, i),  # type: ignore[misc]  # binds the loop's row
-                lambda value=value: converter.from_connect_data(batch.topic, schema, value),  # type: ignore[misc]  # likewise
+                converter,
+                type(converter).__name__,
+                lambda: row_of(batch, i),
+                lambda: converter.from_connect_data(topic, schema, column[i]),
             )
-            encoded.append(data if good else _SKIPPED)
-        return encoded
+            return [data] if good else None
 
-    def _encode_headers(self, batch: Batch) -> list[Any] | None:
-        if isinstance(batch.headers, Repeat) and not batch.headers.value:
-            return None
-        if not any(batch.headers):
-            return None
+        return _staged(len(batch), whole, single, join_columns)
+
+    def _encode_headers(self, batch: Batch) -> tuple[Sequence[Any], Sequence[int]]:
+        topic, columns = batch.topic, batch.headers
         convert = self._header.from_connect_header
-        encoded = _Mended()
-        for i, headers in enumerate(batch.headers):
+
+        def one(headers: Headers) -> list[tuple[str, bytes | None]]:
+            return [(h.key, convert(topic, h.key, h.schema, h.value)) for h in headers]
+
+        def single(i: int) -> Sequence[Any] | None:
             good, pairs = self._guard.run(
                 Stage.HEADER_CONVERTER,
+                self._header,
                 type(self._header).__name__,
-                lambda i=i: place_of(batch, i),  # type: ignore[misc]  # binds the loop's row
-                lambda headers=headers: [  # type: ignore[misc]  # likewise
-                    (h.key, convert(batch.topic, h.key, h.schema, h.value)) for h in headers
-                ],
+                lambda: row_of(batch, i),
+                lambda: one(columns[i]),
             )
-            encoded.append(pairs if good else _SKIPPED)
-        return encoded
+            return [pairs] if good else None
+
+        return _staged(
+            len(batch),
+            lambda start, stop: [one(headers) for headers in _part(columns, start, stop)],
+            single,
+            join_columns,
+        )
 
     def decode(self, fetched: FetchedBatch) -> list[Batch]:
         """Return what was fetched as batches that share one origin, without skipped rows.
@@ -125,32 +155,39 @@ class RecordCodec:
         Raises:
             StageError: a record failed and the policy is to fail the task.
         """
-        n = len(fetched)
-        origin = SinkOrigin(
-            topic=fetched.topic,
-            partition=fetched.partition,
-            offsets=fetched.offsets,
-            timestamp_type=fetched.timestamp_type,
+        rows: Sequence[int] = range(len(fetched))
+        keys, kept = self._decode_column(
+            Stage.KEY_CONVERTER, self._key, fetched.keys, fetched, rows
         )
-        keys = self._decode_column(Stage.KEY_CONVERTER, self._key, fetched.keys, fetched)
-        values = self._decode_column(Stage.VALUE_CONVERTER, self._value, fetched.values, fetched)
-        headers = self._decode_headers(fetched)
+        rows = pick(rows, kept)
+        data = pick(fetched.values, rows)
+        values, kept = self._decode_column(Stage.VALUE_CONVERTER, self._value, data, fetched, rows)
+        rows, keys = pick(rows, kept), _narrowed(keys, kept)
+        headers, kept = self._decode_headers(fetched, rows)
+        rows, keys, values = pick(rows, kept), _narrowed(keys, kept), _narrowed(values, kept)
+        if not len(rows):
+            return []
         whole = Batch(
             topic=fetched.topic,
             values=values.values,
             value_schema=values.schema,
             keys=keys.values,
             key_schema=keys.schema,
-            partitions=Repeat(fetched.partition, n),
-            timestamps=fetched.timestamps,
+            partitions=Repeat(fetched.partition, len(rows)),
+            timestamps=pick(fetched.timestamps, rows),
             headers=headers,
-            rows=range(n),
-            origin=origin,
+            rows=rows,
+            origin=SinkOrigin(
+                topic=fetched.topic,
+                partition=fetched.partition,
+                offsets=fetched.offsets,
+                timestamp_type=fetched.timestamp_type,
+                raw=fetched,
+            ),
         )
-        rows = _kept(n, keys.values, values.values, headers)
         if keys.schemas is None and values.schemas is None:
-            return [whole.select(rows)] if len(rows) else []
-        return _by_schema(whole, rows, keys, values)
+            return [whole]
+        return _by_schema(whole, keys, values)
 
     def _decode_column(
         self,
@@ -158,38 +195,54 @@ class RecordCodec:
         converter: Converter[Any],
         data: Sequence[bytes | None],
         fetched: FetchedBatch,
-    ) -> Decoded:
-        try:
-            return converter.to_connect_batch(fetched.topic, data)
-        except Exception:  # noqa: BLE001, S110 - found again, row by row, under the policy
-            pass
-        values = _Mended()
-        schemas: list[Schema | None] = []
-        for i, one in enumerate(data):
+        rows: Sequence[int],
+    ) -> tuple[Decoded, Sequence[int]]:
+        """Return a column of these rows of what was fetched, and the places of those kept."""
+        topic = fetched.topic
+
+        def single(i: int) -> Decoded | None:
             good, pair = self._guard.run(
                 stage,
+                converter,
                 type(converter).__name__,
-                lambda i=i: _place(fetched, i),  # type: ignore[misc]  # binds the loop's row
-                lambda one=one: converter.to_connect_data(fetched.topic, one),  # type: ignore[misc]  # likewise
+                lambda: Consumed(fetched, rows[i]),
+                lambda: converter.to_connect_data(topic, data[i]),
             )
-            schema, value = pair if good and pair is not None else (None, _SKIPPED)
-            schemas.append(schema)
-            values.append(value)
-        return Decoded(values, schemas=schemas)
+            return Decoded([pair[1]], pair[0]) if good and pair is not None else None
 
-    def _decode_headers(self, fetched: FetchedBatch) -> Sequence[Any]:
+        def whole(start: int, stop: int) -> Decoded:
+            decoded = converter.to_connect_batch(topic, _part(data, start, stop))
+            if decoded.unread and stop - start < len(data):
+                raise DataError("rows were left out")
+            return decoded
+
+        decoded, kept = _staged(len(data), whole, single, _join_decoded)
+        return _filled(decoded, single) if decoded.unread else (decoded, kept)
+
+    def _decode_headers(
+        self, fetched: FetchedBatch, rows: Sequence[int]
+    ) -> tuple[Sequence[Headers], Sequence[int]]:
         if fetched.headers is None:
-            return Repeat(Headers.EMPTY, len(fetched))
-        decoded = _Mended()
-        for i, pairs in enumerate(fetched.headers):
+            return Repeat(Headers.EMPTY, len(rows)), range(len(rows))
+        topic = fetched.topic
+        column = pick(fetched.headers, rows)
+
+        def single(i: int) -> Sequence[Headers] | None:
             good, headers = self._guard.run(
                 Stage.HEADER_CONVERTER,
+                self._header,
                 type(self._header).__name__,
-                lambda i=i: _place(fetched, i),  # type: ignore[misc]  # binds the loop's row
-                lambda pairs=pairs: self._headers(fetched.topic, pairs),  # type: ignore[misc]  # likewise
+                lambda: Consumed(fetched, rows[i]),
+                lambda: self._headers(topic, column[i]),
             )
-            decoded.append(headers if good else _SKIPPED)
-        return decoded
+            return [headers] if good and headers is not None else None
+
+        return _staged(
+            len(column),
+            lambda start, stop: [self._headers(topic, one) for one in _part(column, start, stop)],
+            single,
+            join_columns,
+        )
 
     def _headers(self, topic: str, pairs: EncodedHeaders) -> Headers:
         convert = self._header.to_connect_header
@@ -206,16 +259,66 @@ class RecordCodec:
         self._header.close()
 
 
-def _place(fetched: FetchedBatch, i: int) -> str:
-    return f"{fetched.topic}-{fetched.partition}@{fetched.offsets[i]}"
+def _staged(
+    total: int,
+    whole: Callable[[int, int], T],
+    single: Callable[[int], T | None],
+    join: Callable[[Sequence[T]], T],
+) -> tuple[T, Sequence[int]]:
+    """Return the result of all rows, or of those that are not bad, and which these are."""
+    with contextlib.suppress(Exception):  # found again, in pieces, under the policy
+        return whole(0, total), range(total)
+    # Not inside a handler: the row's own error would carry this one along.
+    pieces = in_pieces(total, whole, single)
+    kept = [row for start, stop, _ in pieces for row in range(start, stop)]
+    return join([result for _, _, result in pieces]), kept
 
 
-def _kept(length: int, *columns: Column | None) -> Sequence[int]:
-    """Return the rows that no column skips."""
-    mended = [column for column in columns if isinstance(column, _Mended)]
-    if not mended:
-        return range(length)
-    return [i for i in range(length) if all(column[i] is not _SKIPPED for column in mended)]
+def _part(column: Sequence[T], start: int, stop: int) -> Sequence[T]:
+    return column if stop - start == len(column) else column[start:stop]
+
+
+def _narrowed(column: Decoded, kept: Sequence[int]) -> Decoded:
+    if len(kept) == len(column.values):
+        return column
+    schemas = None if column.schemas is None else pick(column.schemas, kept)
+    return Decoded(pick(column.values, kept), column.schema, schemas)
+
+
+def _filled(
+    column: Decoded, single: Callable[[int], Decoded | None]
+) -> tuple[Decoded, Sequence[int]]:
+    """Return a column with the rows that its converter left out, and the rows that are good."""
+    values = list(column.values)
+    schemas: list[Schema | None] | None = None
+    bad: set[int] = set()
+    for i in column.unread:
+        one = single(i)
+        if one is None:
+            bad.add(i)
+            continue
+        values[i] = one.values[0]
+        if schemas is None and (column.schemas is not None or one.schema != column.schema):
+            schemas = list(column.schemas or Repeat(column.schema, len(values)))
+        if schemas is not None:
+            schemas[i] = one.schema
+    kept = [i for i in range(len(values)) if i not in bad]
+    return _narrowed(Decoded(values, column.schema, schemas or column.schemas), kept), kept
+
+
+def _join_decoded(parts: Sequence[Decoded]) -> Decoded:
+    if not parts:
+        return Decoded([])
+    values = join_columns([part.values for part in parts])
+    first = parts[0].schema
+    if all(part.schemas is None and part.schema == first for part in parts):
+        return Decoded(values, first)
+    schemas: list[Schema | None] = []
+    known: dict[Schema | None, Schema | None] = {}  # equal schemas are one object from here on
+    for part in parts:
+        of_part = Repeat(part.schema, len(part.values)) if part.schemas is None else part.schemas
+        schemas.extend(known.setdefault(schema, schema) for schema in of_part)
+    return Decoded(values, schemas=schemas)
 
 
 def _is_none(column: Sequence[Any]) -> bool:
@@ -231,14 +334,14 @@ def _stamps(timestamps: Sequence[int | None], rows: Sequence[int]) -> Sequence[i
     return pick(timestamps, rows)
 
 
-def _by_schema(whole: Batch, rows: Sequence[int], keys: Decoded, values: Decoded) -> list[Batch]:
+def _by_schema(whole: Batch, keys: Decoded, values: Decoded) -> list[Batch]:
     """Divide a batch whose rows differ in schema into one batch a pair of schemas."""
     # By identity: converters give the same object for the same schema, and two batches of equal
     # schemas do no harm.
     groups: dict[tuple[int, int], list[int]] = {}
     key_ids = _ids(keys, len(whole))
     value_ids = _ids(values, len(whole))
-    for i in rows:
+    for i in range(len(whole)):
         groups.setdefault((key_ids[i], value_ids[i]), []).append(i)
     divided = []
     for members in groups.values():

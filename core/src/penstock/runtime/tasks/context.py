@@ -10,6 +10,7 @@ from penstock.errors import ConnectError
 from penstock.runtime.host.control import HostControl
 from penstock.runtime.host.messages import LoadOffsets, OffsetsLoaded
 from penstock.runtime.model import TaskId
+from penstock.runtime.tasks.errant import ErrantReporter
 
 __all__ = ["SinkContext", "SourceContext", "TaskContextBase"]
 
@@ -99,6 +100,12 @@ class SinkContext(TaskContextBase):
         self.retry_after_ms: int | None = None
         self.commit_requested = False
         self.paused: set[TopicPartition] = set()
+        self.reporter: ErrantReporter | None = None
+
+    @property
+    def errant_record_reporter(self) -> ErrantReporter | None:
+        """Takes bad records, if anybody keeps or logs them."""
+        return self.reporter
 
     @property
     def assignment(self) -> frozenset[TopicPartition]:

@@ -1,36 +1,120 @@
-"""Tells of records that failed: a log line, the figures, the hooks."""
+"""Tells of records that failed: a log line, the figures, a dead letter."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
+from penstock.api import Transform
+from penstock.errors import ConnectError
 from penstock.runtime.model import TaskId
-from penstock.runtime.pipeline.policy import Stage
+from penstock.runtime.pipeline.dead_letter import error_headers
+from penstock.runtime.pipeline.failure import Consumed, Failure
+from penstock.runtime.plugins import registry
+from penstock.runtime.plugins.names import class_name_of
+from penstock.runtime.tasks.dead_letters import DeadLetters, Ticket
 
-__all__ = ["FailureLog"]
+__all__ = ["FailureReports", "class_name"]
 
 log = logging.getLogger(__name__)
 
+_NAMES: Final[dict[tuple[type[object], object], str]] = {}
 
-class FailureLog:
-    """A RowReporter that counts and, when ``errors.log.enable`` is on, logs. Owner: task thread."""
 
-    def __init__(self, task_id: TaskId, *, enabled: bool, count: Callable[[], None]) -> None:
-        """``count`` is called once a failed record."""
+def class_name(plugin: object) -> str:
+    """Return the name of a plugin's class, the Java one where it has one.
+
+    A text stands for itself.
+    """
+    if isinstance(plugin, str):
+        return plugin
+    cls = type(plugin)
+    side = plugin.side if isinstance(plugin, Transform) and plugin.sided else None
+    known = _NAMES.get((cls, side))
+    if known is None:
+        known = _NAMES[cls, side] = _looked_up(cls, "" if side is None else f"${side.name.title()}")
+    return known
+
+
+def _looked_up(cls: type[object], side: str) -> str:
+    for info in registry().list():
+        if info.reference.rpartition(":")[2] != cls.__qualname__:
+            continue
+        try:
+            if registry().load_plugin(info) is not cls:
+                continue
+        except ConnectError:
+            continue  # a broken plugin that has the same name
+        sided = [name for name in info.registered if side and name.endswith(side)]
+        return class_name_of(sided or info.registered, info.reference)
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+class FailureReports:
+    """A RowReporter: counts, logs, and keeps dead letters as configured. Owner: task thread."""
+
+    def __init__(
+        self,
+        task_id: TaskId,
+        *,
+        log_errors: bool,
+        log_messages: bool,
+        count: Callable[[], None],
+        letters: DeadLetters | None = None,
+        context_headers: bool = False,
+    ) -> None:
+        """Bind to a task.
+
+        Args:
+            task_id: whose records they are.
+            log_errors: log each one (``errors.log.enable``).
+            log_messages: with its place (``errors.log.include.messages``); of a source, whole.
+            count: called once a failed record.
+            letters: takes what was consumed; None when nobody keeps it.
+            context_headers: add the headers that tell the cause.
+        """
         self._id = task_id
-        self._enabled = enabled
+        self._log_errors = log_errors
+        self._log_messages = log_messages
         self._count = count
+        self._letters = letters
+        self._context_headers = context_headers
 
-    def failed(self, stage: Stage, component: str, where: str, error: Exception) -> None:
-        """Note one failed record."""
+    def failed(self, failure: Failure) -> None:
+        """Tell of one record that failed in a stage."""
+        self.report(failure)
+
+    def report(self, failure: Failure) -> Ticket | None:
+        """Tell of one failed record; return the letter on its way, if there is one.
+
+        Raises:
+            BrokerError: the dead letter cannot be kept.
+        """
         self._count()
-        if self._enabled:
+        if self._log_errors:
             log.error(
-                "Error encountered in task %s. Executing stage '%s' with %s, at %s: %s",
-                self._id,
-                stage.value,
-                component,
-                where,
-                error,
+                "%s", message(self._id, failure, whole=self._log_messages), exc_info=failure.error
             )
+        if self._letters is None or not isinstance(failure.row, Consumed):
+            return None
+        headers: list[tuple[str, bytes | None]] = []
+        if self._context_headers:
+            headers = error_headers(
+                failure.row,
+                connector=self._id.connector,
+                task=self._id.task,
+                stage=failure.stage.value,
+                class_name=class_name(failure.plugin),
+                error=failure.error,
+            )
+        return self._letters.put(failure.row, headers)
+
+
+def message(task_id: TaskId, failure: Failure, *, whole: bool) -> str:
+    """Return the line of a failed record, in the original's words (source: LogReporter)."""
+    about = failure.row.described() if whole else ""
+    return (
+        f"Error encountered in task {task_id}. Executing stage '{failure.stage.value}' "
+        f"with class '{class_name(failure.plugin)}'{about}."
+    )

@@ -26,7 +26,10 @@ from penstock.runtime.plugins.hooks import Notifier
 from penstock.runtime.providers import resolved
 from penstock.runtime.tasks.build import build_chain, build_codec, configured
 from penstock.runtime.tasks.context import SinkContext, SourceContext
-from penstock.runtime.tasks.report import FailureLog
+from penstock.runtime.tasks.dead_letters import DeadLetterQueue, DeadLetters, make_topic
+from penstock.runtime.tasks.errant import ErrantReporter
+from penstock.runtime.tasks.progress import ProgressMeter
+from penstock.runtime.tasks.report import FailureReports
 from penstock.runtime.tasks.sink import SinkTaskRunner
 from penstock.runtime.tasks.source import SourceTaskRunner
 
@@ -84,6 +87,7 @@ class _Run:
         self._id = TaskId(command.connector, command.task)
         self._worker = command.worker
         self._errors = 0
+        self._progress: ProgressMeter | None = None
         self._config: Mapping[str, str] = {}
 
     def run(self) -> None:
@@ -95,22 +99,63 @@ class _Run:
             raise ConnectError(
                 f"task {self._id} is beyond tasks.max {wanted.tasks_max}; raise tasks.max"
             )
-        guard = RowGuard(
-            wanted.policy,
-            FailureLog(self._id, enabled=wanted.log_errors, count=self._count_error),
-            self._control.wait,
-            random.random,
-        )
         broker = connect_broker(self._worker)
         self._config = config
         task = configured(connector.task_class, config, "", f"task {self._id}")
         if issubclass(connector, SinkConnector):
-            self._run_sink(task, wanted, guard, broker)
+            self._run_sink(task, wanted, broker)
         else:
-            self._run_source(task, wanted, guard, broker)
+            self._run_source(task, wanted, broker)
 
     def _count_error(self) -> None:
         self._errors += 1
+        if self._progress is not None:
+            self._progress.errors = self._errors
+
+    def _reports(self, wanted: ConnectorPlan, letters: DeadLetters | None = None) -> FailureReports:
+        return FailureReports(
+            self._id,
+            log_errors=wanted.log_errors,
+            log_messages=wanted.log_messages,
+            count=self._count_error,
+            letters=letters,
+            context_headers=wanted.dead_letters is not None and wanted.dead_letters.context_headers,
+        )
+
+    def _guard(self, wanted: ConnectorPlan, reports: FailureReports) -> RowGuard:
+        return RowGuard(wanted.policy, reports, self._control.wait, random.random)
+
+    def _dead_letters(self, wanted: ConnectorPlan, broker: Broker) -> DeadLetterQueue | None:
+        """Make the queue of a sink, and its topic where it is missing."""
+        if wanted.dead_letters is None:
+            return None
+        topic = wanted.dead_letters.topic
+        settings = self._settings(ClientRole.DLQ_ADMIN)
+        admin = broker.admin(settings.properties, client_id=settings.client_id)
+        try:
+            make_topic(admin, topic, wanted.dead_letters.replication_factor)
+        finally:
+            admin.close()
+        settings = self._settings(ClientRole.DLQ_PRODUCER)
+        # Each letter's fate is asked for: a range would blame its neighbours.
+        producer = broker.producer(settings.properties, client_id=settings.client_id, precise=True)
+        self._stack.callback(lambda: producer.close(0))
+        queue = DeadLetterQueue(
+            topic,
+            producer,
+            wait=self._control.wait,
+            stopping=lambda: self._control.stopping,
+        )
+        # The record that fails the task is kept too, as in the original.
+        self._stack.callback(self._last_letters, queue)
+        return queue
+
+    def _last_letters(self, queue: DeadLetterQueue) -> None:
+        try:
+            if not queue.flush(self._grace_s()):
+                log.warning("%d dead letters are not stored; they will come again", queue.pending)
+        except ConnectError as problem:
+            log.warning("the last dead letters are not stored: %s", problem)
 
     def _settings(self, role: ClientRole) -> Any:
         return split_prefix(
@@ -139,13 +184,15 @@ class _Run:
         self._control.send(Running(type(task).version()))
         self._notifier.task_started(self._id.connector, self._id.task)
 
-    def _run_source(
-        self, task: SourceTask[Any], wanted: ConnectorPlan, guard: RowGuard, broker: Broker
-    ) -> None:
+    def _run_source(self, task: SourceTask[Any], wanted: ConnectorPlan, broker: Broker) -> None:
+        reports = self._reports(wanted)
+        guard = self._guard(wanted, reports)
         codec = build_codec(wanted, guard, self._stack)
         chain = build_chain(wanted, guard, self._stack)
         settings = self._settings(ClientRole.SOURCE_PRODUCER)
-        precise = type(task).commit_record is not SourceTask.commit_record
+        tolerant = wanted.policy.tolerate_all
+        # A range of which one row was refused would skip its neighbours, too.
+        precise = tolerant or type(task).commit_record is not SourceTask.commit_record
         producer = broker.producer(
             settings.properties, client_id=settings.client_id, precise=precise
         )
@@ -160,7 +207,9 @@ class _Run:
             control=self._control,
             flush_interval_s=self._number_s("offset.flush.interval.ms", FLUSH_INTERVAL_MS),
             flush_timeout_s=self._number_s("offset.flush.timeout.ms", FLUSH_TIMEOUT_MS),
+            refused=reports.failed if tolerant else None,
         )
+        self._progress = runner.progress
         try:
             runner.run()
         except Exception:
@@ -171,9 +220,10 @@ class _Run:
             raise
         runner.finish(self._grace_s())
 
-    def _run_sink(
-        self, task: SinkTask[Any], wanted: ConnectorPlan, guard: RowGuard, broker: Broker
-    ) -> None:
+    def _run_sink(self, task: SinkTask[Any], wanted: ConnectorPlan, broker: Broker) -> None:
+        letters = self._dead_letters(wanted, broker)
+        reports = self._reports(wanted, letters)
+        guard = self._guard(wanted, reports)
         codec = build_codec(wanted, guard, self._stack)
         chain = build_chain(wanted, guard, self._stack)
         settings = self._settings(ClientRole.SINK_CONSUMER)
@@ -189,6 +239,8 @@ class _Run:
             pause=consumer.pause,
             resume=consumer.resume,
         )
+        if letters is not None or wanted.log_errors:
+            context.reporter = ErrantReporter(wanted.policy, reports, letters, codec)
         task.context = context
         self._begin(task)
         runner = SinkTaskRunner(
@@ -202,7 +254,9 @@ class _Run:
             max_records=int(settings.properties.get("max.poll.records", MAX_RECORDS)),
             flush_interval_s=self._number_s("offset.flush.interval.ms", FLUSH_INTERVAL_MS),
             flush_timeout_s=self._number_s("offset.flush.timeout.ms", FLUSH_TIMEOUT_MS),
+            letters=letters,
         )
+        self._progress = runner.progress
         self._stack.callback(runner.abandon)
         runner.run()
         runner.finish()

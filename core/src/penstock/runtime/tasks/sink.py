@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from penstock.api import SinkTask
-from penstock.data import TopicPartition
+from penstock.data import Batch, SinkOrigin, TopicPartition
 from penstock.errors import RetriableError
 from penstock.runtime.broker import Assignment, Consumer, FetchedBatch
 from penstock.runtime.host.control import HostControl
@@ -16,6 +16,7 @@ from penstock.runtime.host.messages import Paused, Running
 from penstock.runtime.pipeline.chain import TransformChain
 from penstock.runtime.pipeline.codec import RecordCodec
 from penstock.runtime.tasks.context import SinkContext
+from penstock.runtime.tasks.dead_letters import DeadLetters
 from penstock.runtime.tasks.delivery import Deliverer
 from penstock.runtime.tasks.progress import ProgressMeter
 
@@ -44,6 +45,7 @@ class SinkTaskRunner:
         max_records: int,
         flush_interval_s: float,
         flush_timeout_s: float,
+        letters: DeadLetters | None = None,
     ) -> None:
         """Take a started task and its opened pipeline; ``topics`` as a str is a pattern."""
         self._task = task
@@ -58,7 +60,9 @@ class SinkTaskRunner:
         self._deliverer = Deliverer(task)
         self._consumed: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
+        self._letters = letters
         self._waiting: list[FetchedBatch] = []
+        self._ready: tuple[FetchedBatch, Sequence[Batch]] | None = None
         self._retry_at_s = 0.0
         self._backoff_s = BACKOFF_FIRST_S
         self._commit_at_s = time.monotonic() + flush_interval_s
@@ -85,6 +89,8 @@ class SinkTaskRunner:
             self.commit()
         self._carry_out_rewinds()
         self.progress.tell()
+        if self._letters is not None:
+            self._letters.push()
         if self._waiting:
             self._retry()
             return
@@ -105,17 +111,37 @@ class SinkTaskRunner:
         """Put what was fetched, one partition's run after the other; keep what must be repeated."""
         while self._waiting:
             fetched = self._waiting[0]
-            batches = self._chain.apply(self._codec.decode(fetched))
+            batches = self._converted(fetched)
             try:
                 self._deliverer.put(batches)
             except RetriableError as problem:
+                self._check_reports()
                 self._back_off(problem)
                 return
+            self._check_reports()
+            self._ready = None
+            if self._context.reporter is None:
+                _forget_raw(batches)
             place = TopicPartition(fetched.topic, fetched.partition)
             self._consumed[place] = fetched.next_offset
             self.progress.moved(len(fetched))
             del self._waiting[0]
         self._backoff_s = BACKOFF_FIRST_S
+
+    def _converted(self, fetched: FetchedBatch) -> Sequence[Batch]:
+        """Convert and transform, once: what is put again must not report its bad rows again."""
+        if self._ready is None or self._ready[0] is not fetched:
+            self._ready = fetched, self._chain.apply(self._codec.decode(fetched))
+            if self._letters is not None:
+                self._letters.push()
+        return self._ready[1]
+
+    def _check_reports(self) -> None:
+        """Fail when the task reported a record although none is tolerated; send the others."""
+        if self._context.reporter is not None:
+            self._context.reporter.check()
+        if self._letters is not None:
+            self._letters.push()
 
     def _back_off(self, problem: RetriableError) -> None:
         """Pause all partitions, so that polling keeps the membership while nothing is read."""
@@ -172,6 +198,8 @@ class SinkTaskRunner:
         """Commit ``consumed``; after a refusal of the task, ``rewind`` reads the records again."""
         if not consumed or consumed == self._committed:
             return
+        if not self._letters_stored():
+            return
         try:
             safe = self._task.pre_commit(consumed)
         except RetriableError as problem:
@@ -179,12 +207,13 @@ class SinkTaskRunner:
             if rewind:
                 self._rewind_to_committed(consumed)
             return
+        self._check_reports()
         accepted = {
             place: offset
             for place, offset in safe.items()
             if offset <= consumed.get(place, -1) and self._committed.get(place) != offset
         }
-        if not accepted:
+        if not accepted or not self._letters_stored():
             return
         try:
             self._consumer.commit(accepted, self._flush_timeout_s)
@@ -194,6 +223,13 @@ class SinkTaskRunner:
         self._committed.update(accepted)
         self.progress.committed = self.progress.records
         self.progress.was_committed()
+
+    def _letters_stored(self) -> bool:
+        """Wait for the dead letters: what they are of must not be committed before."""
+        if self._letters is None or self._letters.flush(self._flush_timeout_s):
+            return True
+        log.warning("offsets are not committed yet: dead letters are not stored yet")
+        return False
 
     def _rewind_to_committed(self, consumed: dict[TopicPartition, int]) -> None:
         stored = self._consumer.committed(list(consumed), self._flush_timeout_s)
@@ -244,3 +280,10 @@ class SinkTaskRunner:
     def abandon(self) -> None:
         """Take no more part in rebalances; after a failure, before the consumer is closed."""
         self._over = True
+
+
+def _forget_raw(batches: Sequence[Batch]) -> None:
+    """Let the consumed bytes go: a task may keep its batches for long, and reports none of them."""
+    for batch in batches:
+        if isinstance(batch.origin, SinkOrigin):
+            batch.origin.raw = None

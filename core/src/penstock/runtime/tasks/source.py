@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -18,6 +18,8 @@ from penstock.runtime.host.messages import OffsetsStored, Paused, Running, Store
 from penstock.runtime.offsets.tracker import OffsetTracker
 from penstock.runtime.pipeline.chain import TransformChain
 from penstock.runtime.pipeline.codec import Encoded, RecordCodec, in_order
+from penstock.runtime.pipeline.failure import Failure, Polled
+from penstock.runtime.pipeline.policy import Stage
 from penstock.runtime.tasks.progress import ProgressMeter
 
 __all__ = ["SourceTaskRunner"]
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 BACKOFF_FIRST_S: Final = 0.1
 BACKOFF_MAX_S: Final = 10.0
+SOURCE_TASK: Final = "org.apache.kafka.connect.runtime.WorkerSourceTask"
+"""What the original says failed when a record was not stored."""
 FULL_WAIT_S: Final = 0.05
 """How long to wait for room when the producer's queue is full, before looking at the flags."""
 
@@ -53,8 +57,13 @@ class SourceTaskRunner:
         control: HostControl,
         flush_interval_s: float,
         flush_timeout_s: float,
+        refused: Callable[[Failure], None] | None = None,
     ) -> None:
-        """Take a started task and its opened pipeline."""
+        """Take a started task and its opened pipeline.
+
+        ``refused`` is told of records that the broker does not take, which are then skipped; None
+        fails the task with the first (``errors.tolerance``).
+        """
         self._task = task
         self._chain = chain
         self._codec = codec
@@ -62,6 +71,7 @@ class SourceTaskRunner:
         self._control = control
         self._flush_interval_s = flush_interval_s
         self._flush_timeout_s = flush_timeout_s
+        self._refused = refused
         self._tracker = OffsetTracker()
         self._sent: dict[int, _Sent] = {}
         self._token = 0
@@ -150,6 +160,11 @@ class SourceTaskRunner:
                 self._control.wait(backoff_s)
                 backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
                 continue
+            except BrokerError as problem:
+                # As the original: a record that cannot even be queued counts as one not stored.
+                self._settle(Delivery(token, row, row + 1, str(problem)))
+                row += 1
+                continue
             if taken == row:
                 self._collect(FULL_WAIT_S)
             row = taken
@@ -167,28 +182,35 @@ class SourceTaskRunner:
         sent = self._sent.get(delivery.token)
         if sent is None:
             return
-        if delivery.error is not None:
-            raise BrokerError(
-                f"{delivery.stop - delivery.start} records were not stored: {delivery.error}"
-            )
         rows = sent.rows[delivery.start : delivery.stop]
+        if delivery.error is not None:
+            self._skip(sent.origin, rows, delivery.error)
+        else:
+            self.progress.committed += len(rows)
         self._tracker.ack(sent.poll, rows)
         self._tell_records(sent.origin, rows)
-        self.progress.committed += len(rows)
         sent.left -= len(rows)
         if sent.left == 0:
             del self._sent[delivery.token]
+
+    def _skip(self, origin: SourceOrigin, rows: Sequence[int], why: str) -> None:
+        """Tell of rows that the broker did not take; they are skipped, or fail the task.
+
+        (source: WorkerSourceTask.producerSendFailed)
+        """
+        error = BrokerError(f"{len(rows)} records were not stored: {why}")
+        if self._refused is None:
+            raise error
+        positions = _positions(origin)
+        for row in rows:
+            place = Polled(positions, row)
+            self._refused(Failure(Stage.KAFKA_PRODUCE, SOURCE_TASK, "the producer", place, error))
 
     def _tell_records(self, origin: SourceOrigin, rows: Sequence[int]) -> None:
         """Call ``commit_record``, only for tasks that have one of their own."""
         if not self._tells_records:
             return
-        whole = Batch.source(
-            topic="",
-            values=[None] * len(origin.partitions),
-            source_partitions=origin.partitions,
-            source_offsets=origin.offsets,
-        )
+        whole = _positions(origin)
         for row in rows:
             try:
                 self._task.commit_record(origin.record(whole, row))
@@ -220,3 +242,13 @@ class SourceTaskRunner:
             self._unstored.clear()
             self.progress.was_committed()
         self._task.commit()
+
+
+def _positions(origin: SourceOrigin) -> Batch:
+    """Return the rows of a poll as far as they are still known: by their place in the source."""
+    return Batch.source(
+        topic="",
+        values=[None] * len(origin.partitions),
+        source_partitions=origin.partitions,
+        source_offsets=origin.offsets,
+    )

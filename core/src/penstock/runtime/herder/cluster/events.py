@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from penstock.runtime.model import TaskId
+from penstock.runtime.group.protocol import Allocation
 from penstock.runtime.storage.config_fold import Change, ConfigSnapshot
 from penstock.runtime.storage.status_records import Status, StatusKey, TopicUse, TopicUseKey
 
@@ -22,26 +22,6 @@ __all__ = [
     "Told",
     "Written",
 ]
-
-
-@attrs.frozen
-class Allocation:
-    """Connectors and tasks, as one worker's share or as what it is to give up."""
-
-    connectors: frozenset[str] = frozenset()
-    tasks: frozenset[TaskId] = frozenset()
-
-    def __bool__(self) -> bool:
-        """Return whether there is anything in it."""
-        return bool(self.connectors or self.tasks)
-
-    def plus(self, other: Allocation) -> Allocation:
-        """Return both together."""
-        return Allocation(self.connectors | other.connectors, self.tasks | other.tasks)
-
-    def minus(self, other: Allocation) -> Allocation:
-        """Return this without the other."""
-        return Allocation(self.connectors - other.connectors, self.tasks - other.tasks)
 
 
 @attrs.frozen

@@ -194,8 +194,9 @@ class ClusterHerder:
             actions += [CatchUp(), Wake(state.now_ms + state.limits.sync_timeout_ms)]
         else:
             state.catch_ups_failed = 0
-        if event.delay_ms > 0:
-            actions.append(Wake(state.now_ms + event.delay_ms))
+        state.rejoin_at_ms = state.now_ms + event.delay_ms if event.delay_ms > 0 else None
+        if state.rejoin_at_ms is not None:
+            actions.append(Wake(state.rejoin_at_ms))
         actions += [*settle(state), *clear_statuses(state), *renew_key(state)]
         if not self._was_member:
             self._was_member = True
@@ -264,6 +265,10 @@ class ClusterHerder:
         state = self.state
         state.now_ms, state.wall_ms = event.now_ms, event.wall_ms
         actions = [*ask_again(state), *renew_key(state)]
+        if state.rejoin_at_ms is not None and event.now_ms >= state.rejoin_at_ms:
+            # What was held back for a member that did not come back is shared now.
+            state.rejoin_at_ms = None
+            actions.append(Rejoin())
         since = state.behind_since_ms
         if since is not None and event.now_ms - since >= state.limits.sync_timeout_ms:
             actions += self._too_slow()

@@ -79,6 +79,7 @@ class ClusterState:
     shown: dict[HostKey, Shown] = attrs.field(factory=dict)
     publishing: dict[str, Any] = attrs.field(factory=dict)
     key_asked: bool = False
+    rejoin_at_ms: int | None = None
 
     @property
     def is_leader(self) -> bool:

@@ -15,11 +15,11 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from penstock.data import Date, Decimal, EpochMillis, Schema, Time, Timestamp, Type
+from penstock.data._javadate import CalendarFields, days_of, moment_ms
+from penstock.data._javatext import decimal_text, double_text, float_text, to_float32
+from penstock.data._logical import Date, Decimal, EpochMillis, Time, Timestamp
+from penstock.data._schema import Schema, Type
 from penstock.errors import DataError
-from penstock_converters._javadate import CalendarFields, days_of
-from penstock_converters._javatext import decimal_text, double_text, float_text, to_float32
-from penstock_converters._tostring import moment_ms
 
 __all__ = ["parse_text", "plain_text"]
 

@@ -1,0 +1,205 @@
+"""This worker in its group: what it offers, what it shares as leader, what it is told."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from penstock.runtime.clock import Clock
+from penstock.runtime.cluster_settings import ClusterSettings
+from penstock.runtime.group.protocol import (
+    CONFIG_MISMATCH,
+    NOTHING,
+    Allocation,
+    Assignment,
+    Offer,
+    ProtocolError,
+    decode_assignment,
+    decode_offer,
+    encode_assignment,
+    offers,
+)
+from penstock.runtime.group.sharing import CooperativeSharer, Share, share_eagerly
+from penstock.runtime.herder.cluster.events import Joined, Left, Member
+from penstock.runtime.kafka.group_client import Coordinates, GroupClient, JoinAnswer
+from penstock.runtime.membership import Membership
+from penstock.runtime.model import TaskId
+from penstock.runtime.storage.config_fold import ConfigSnapshot
+from penstock.runtime.storage.logs import ConfigLog
+
+__all__ = ["ConnectGroup"]
+
+log = logging.getLogger(__name__)
+
+_VERSIONS: Final = {"default": 0, "compatible": 1, "sessioned": 2}
+
+
+class ConnectGroup:
+    """The logic of a :class:`Membership`. Owner: its thread; ``release`` may come from any."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        url: str,
+        config: ConfigLog,
+        post: Callable[[Any], None],
+        clock: Clock,
+    ) -> None:
+        """``post`` hands events to the herder; ``config`` has the newest snapshot."""
+        self._settings = settings
+        self._url = url
+        self._config = config
+        self._post = post
+        self._clock = clock
+        self._lock = threading.Lock()  # guards _owned and _assignment
+        self._owned = NOTHING
+        self._assignment: Assignment | None = None
+        self._sharer = CooperativeSharer(settings.scheduled_rebalance_max_delay_ms)
+        self._members: dict[str, Member] = {}
+        self._last_generation = -1
+
+    def membership(self, raw: Mapping[str, str]) -> Membership:
+        """Return the membership that this is the logic of; not started yet."""
+        own = self._settings
+        client = GroupClient(
+            Coordinates(
+                own.group_id,
+                own.client_id or f"connect-{self._url.split('//')[-1].strip('/')}",
+                own.session_timeout_ms,
+                own.rebalance_timeout_ms,
+                int(own.request_timeout_ms),
+            ),
+            {"bootstrap_servers": list(own.bootstrap_servers)},
+        )
+        return Membership(
+            client,
+            self,
+            heartbeat_s=own.heartbeat_interval_ms / 1000,
+            session_s=own.session_timeout_ms / 1000,
+            clock=self._clock,
+        )
+
+    def release(self, gone: Allocation) -> None:
+        """Hear what runs here no more. Called by: the herder's thread."""
+        with self._lock:
+            self._owned = self._owned.minus(gone)
+
+    def protocols(self) -> Sequence[tuple[str, bytes]]:
+        """See :class:`penstock.runtime.membership.GroupLogic`."""
+        offset = self._config.snapshot.offset
+        with self._lock:
+            current = None
+            if self._owned and self._assignment is not None:
+                told = self._assignment
+                current = Assignment(told.leader, told.leader_url, told.offset, self._owned)
+        return offers(self._settings.connect_protocol, Offer(self._url, offset, current))
+
+    def share(self, joined: JoinAnswer) -> Mapping[str, bytes]:
+        """See :class:`penstock.runtime.membership.GroupLogic`."""
+        version = _VERSIONS[joined.protocol]
+        found: dict[str, Offer] = {}
+        for member, data in joined.members.items():
+            try:
+                found[member] = decode_offer(data)
+            except ProtocolError as problem:
+                # The original's leader dies of it; here the stranger gets nothing.
+                log.warning("member %s of the group is left out: %s", member, problem)
+        snapshot = self._config.snapshot
+        newest = max((offer.offset for offer in found.values()), default=-1)
+        leader_url = self._url
+        if newest > snapshot.offset:
+            told = Assignment(joined.leader_id, leader_url, newest, error=CONFIG_MISMATCH)
+            return {member: encode_assignment(told, version) for member in joined.members}
+        shares, delay_ms = self._shares(found, snapshot, joined.generation, eager=version == 0)
+        self._members = {member: _member(offer, shares[member]) for member, offer in found.items()}
+        answers = {}
+        for member in joined.members:
+            share = shares.get(member, Share())
+            told = Assignment(
+                joined.leader_id,
+                leader_url,
+                snapshot.offset,
+                share.added,
+                share.revoked,
+                delay_ms,
+            )
+            answers[member] = encode_assignment(told, version)
+        return answers
+
+    def _shares(
+        self,
+        found: Mapping[str, Offer],
+        snapshot: ConfigSnapshot,
+        generation: int,
+        *,
+        eager: bool,
+    ) -> tuple[dict[str, Share], int]:
+        configured = _configured(snapshot)
+        if eager:
+            dealt = share_eagerly(found, configured)
+            return {member: Share(added) for member, added in dealt.items()}, 0
+        shares, delay_ms = self._sharer.share(
+            {member: offer.owned for member, offer in found.items()},
+            configured,
+            generation=generation,
+            last_generation=self._last_generation,
+            now_ms=int(self._clock.monotonic_s() * 1000),
+        )
+        return shares, delay_ms
+
+    def assigned(self, joined: JoinAnswer, assignment: bytes) -> None:
+        """See :class:`penstock.runtime.membership.GroupLogic`."""
+        try:
+            told = decode_assignment(assignment)
+        except ProtocolError as problem:
+            log.warning("the leader's assignment cannot be understood: %s", problem)
+            told = Assignment(joined.leader_id, "", self._config.snapshot.offset)
+        eager = _VERSIONS[joined.protocol] == 0
+        with self._lock:
+            self._assignment = told
+            self._owned = told.added if eager else self._owned.plus(told.added)
+        self._last_generation = joined.generation
+        leads = joined.leader_id == joined.member_id
+        self._post(
+            Joined(
+                generation=joined.generation,
+                member_id=joined.member_id,
+                leader_id=told.leader or joined.leader_id,
+                leader_url=told.leader_url,
+                offset=told.offset,
+                mismatch=told.error == CONFIG_MISMATCH,
+                added=told.added,
+                revoked=told.revoked,
+                eager=eager,
+                delay_ms=max(0, told.delay_ms),
+                members=self._members if leads else {},
+                sessioned=joined.protocol == "sessioned",
+            )
+        )
+
+    def lost(self, reason: str) -> None:
+        """See :class:`penstock.runtime.membership.GroupLogic`."""
+        with self._lock:
+            self._owned = NOTHING
+            self._assignment = None
+        self._last_generation = -1
+        log.warning("this worker is no member of its group any more: %s", reason)
+        self._post(Left(reason))
+
+    def alive(self, until_s: float) -> None:
+        """See :class:`penstock.runtime.membership.GroupLogic`; nobody needs to know yet."""
+
+
+def _member(offer: Offer, share: Share) -> Member:
+    return Member(offer.url, offer.owned.minus(share.revoked).plus(share.added))
+
+
+def _configured(snapshot: ConfigSnapshot) -> Allocation:
+    tasks = frozenset(
+        TaskId(name, number)
+        for name, numbers in snapshot.allocation().items()
+        for number in numbers
+    )
+    return Allocation(frozenset(snapshot.connectors), tasks)
