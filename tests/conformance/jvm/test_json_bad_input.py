@@ -126,6 +126,8 @@ BOTH_REFUSE: Final[list[Case]] = [
     ("bytes not base64", envelope(typed("bytes"), '"!!"'), "payload: expected bytes, got str"),
     ("date in text", envelope(logical("int32", "Date"), '"5"'), "expected int32 .*got str '5'"),
     ("date beyond 32 bits", envelope(logical("int32", "Date"), "3000000000"), "out of range"),
+    ("time with an exponent", envelope(logical("int32", "Time"), "0e3"), "a moment is an integer"),
+    ("timestamp 1.0", envelope(logical("int64", "Timestamp"), "1.0"), "a moment is an integer"),
     ("date a fraction", envelope(logical("int32", "Date"), "1.5"), "expected int32"),
     ("time of the next day", envelope(logical("int32", "Time"), "86400001"), "payload: Time"),
     ("time before midnight", envelope(logical("int32", "Time"), "-1"), "payload: Time"),

@@ -11,7 +11,10 @@ import penstock_converters
 JAVA = {
     "org.apache.kafka.connect.storage.StringConverter": "StringConverter",
     "org.apache.kafka.connect.json.JsonConverter": "JsonConverter",
-    "org.apache.kafka.connect.converters.ByteArrayConverter": "ByteArrayConverter",
+    **{
+        f"org.apache.kafka.connect.converters.{name}Converter": f"{name}Converter"
+        for name in ("ByteArray", "Boolean", "Double", "Float", "Integer", "Long", "Short")
+    },
 }
 
 

@@ -10,11 +10,24 @@ from tests.unit.converters.records import comparable, json_converter
 
 from penstock.data import Schema
 from penstock.errors import DataError
+from penstock_converters import JsonConverter
 
 
 def read(schema: str, payload: str, **settings: str) -> Any:
+    """Read a record by a converter that has seen enough of its schema to compile it."""
     data = f'{{"schema":{schema},"payload":{payload}}}'.encode()
-    return json_converter(**settings).to_connect_data("t", data)[1]
+    converter = json_converter(**settings)
+    first = outcome(converter, data)
+    for _ in range(9):
+        assert comparable(outcome(converter, data)) == comparable(first)
+    return converter.to_connect_data("t", data)[1]
+
+
+def outcome(converter: JsonConverter, data: bytes) -> Any:
+    try:
+        return converter.to_connect_data("t", data)[1]
+    except DataError as problem:
+        return str(problem)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +79,8 @@ def test_decimals_are_read_in_either_form_and_never_rounded(payload: str, value:
     [
         ('{"type":"bytes"}', '"AQ"'),
         ('{"type":"bytes"}', '"!!!"'),
+        ('{"type":"bytes"}', '"AIA0="'),
+        ('{"type":"bytes"}', '"AIA0===="'),
         ('{"type":"bytes"}', '"A Q=="'),
         ('{"type":"array"}', "[]"),
         ('{"type":"array","items":null}', "[]"),

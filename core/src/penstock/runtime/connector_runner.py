@@ -28,6 +28,7 @@ from penstock.runtime.host.messages import (
 from penstock.runtime.logs import bind_context
 from penstock.runtime.model import ConnectorType
 from penstock.runtime.plugins import registry
+from penstock.runtime.plugins.info import PluginInfo
 from penstock.runtime.providers import resolved
 
 __all__ = ["run_connector"]
@@ -158,8 +159,7 @@ class _ConnectorRunner:
 
     def _added(self) -> dict[str, str]:
         """Return what the runtime puts into every task's configuration."""
-        task_class = type(self._made).task_class
-        added = {"task.class": f"{task_class.__module__}.{task_class.__qualname__}"}
+        added = {"task.class": _task_class_name(type(self._made))}
         if _type_of(type(self._made)) is ConnectorType.SINK:
             raw = self._context.raw_config
             added |= {key: raw[key] for key in ("topics", "topics.regex") if raw.get(key)}
@@ -241,3 +241,25 @@ def _refuse_too_many(name: str, made: int, allowed: int, raw: Mapping[str, str])
     if raw.get("tasks.max.enforce", "true").strip().lower() != "false":
         raise ConnectError(text)
     log.warning("%s", text)
+
+
+def _task_class_name(cls: type[Connector[Any]]) -> str:
+    """Return the name of a connector's task class.
+
+    By the original's name where the connector has one: a worker of the original may be given the
+    task. Its tasks are named after their connectors.
+    """
+    made = cls.task_class
+    for plugin in registry().list("connectors"):
+        java = plugin.class_name
+        if plugin.reference == f"{cls.__module__}:{cls.__qualname__}" or _is_it(plugin, cls):
+            if java.startswith("org.") and java.endswith("Connector"):
+                return f"{java.removesuffix('Connector')}Task"
+            break
+    return f"{made.__module__}.{made.__qualname__}"
+
+
+def _is_it(plugin: PluginInfo, cls: type[Any]) -> bool:
+    """Whether a plugin's reference, which may be a package's shorter one, is this class."""
+    module, _, name = plugin.reference.partition(":")
+    return name == cls.__qualname__ and cls.__module__.startswith(f"{module}.")
