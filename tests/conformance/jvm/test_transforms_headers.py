@@ -58,13 +58,14 @@ CONFIGS = st.one_of(
         ),
     ),
 )
-FIELD_LISTS = st.lists(st.sampled_from([*NAMES, "missing"]), min_size=1, max_size=3, unique=True)
+FIELD_LISTS = st.lists(st.sampled_from([*NAMES, "missing"]), min_size=1, max_size=3)
 
 
 @st.composite
 def header_from_configs(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
     fields = draw(FIELD_LISTS)
-    headers = draw(st.permutations(["h", "x", "y"]))[: len(fields)]
+    size = len(fields)
+    headers = draw(st.lists(st.sampled_from(["h", "x", "y"]), min_size=size, max_size=size))
     if draw(st.integers(0, 9)) == 0:
         headers = headers[1:]
     name = draw(st.sampled_from(["HeaderFrom$Key", "HeaderFrom$Value"]))

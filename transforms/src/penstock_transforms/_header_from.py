@@ -24,10 +24,16 @@ class HeaderFromConfig:
     """Keys of HeaderFrom."""
 
     fields: list[str] = key(
-        importance="high", non_empty=True, doc="Fields whose values become headers."
+        importance="high",
+        non_empty=True,
+        repeats=True,
+        doc="Fields whose values become headers.",
     )
     headers: list[str] = key(
-        importance="high", non_empty=True, doc="The headers' keys, in the order of the fields."
+        importance="high",
+        non_empty=True,
+        repeats=True,
+        doc="The headers' keys, in the order of the fields.",
     )
     operation: str = key(
         importance="high",

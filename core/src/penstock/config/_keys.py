@@ -82,6 +82,7 @@ class KeySpec:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     any_case: bool = False
+    repeats: bool = False
     non_empty: bool = False
     validator: Validator | None = None
     recommender: Recommender | None = None
@@ -108,6 +109,7 @@ def key(
     max: float | None = None,  # noqa: A002 - reads as the constraint it is
     choices: Sequence[str] = (),
     any_case: bool = False,
+    repeats: bool = False,
     non_empty: bool = False,
     validator: Validator | None = None,
     recommender: Recommender | None = None,
@@ -123,6 +125,7 @@ def key(
         group, order, width, display_name, dependents: for user interfaces, as in ConfigDef.
         min, max: bounds of a number, inclusive.
         choices: the only texts allowed; ``any_case`` ignores their case.
+        repeats: keep an element that a list has twice; left out, the second one goes.
         non_empty: refuse an empty text or list.
         validator: ``(name, value) -> None or what is wrong``.
         recommender: ``(name, parsed) -> values to offer``.
@@ -142,6 +145,7 @@ def key(
         "maximum": max,
         "choices": tuple(choices),
         "any_case": any_case,
+        "repeats": repeats,
         "non_empty": non_empty,
         "validator": validator,
         "recommender": recommender,

@@ -73,7 +73,7 @@ def _split(spec: KeySpec, trimmed: str) -> list[str]:
     parts = [part.strip() for part in trimmed.split(",")]
     if "" in parts:
         raise _invalid(spec, trimmed, "an element of the list is empty; remove the extra comma")
-    return list(dict.fromkeys(parts))
+    return parts if spec.repeats else list(dict.fromkeys(parts))
 
 
 def _integer(spec: KeySpec, text: str, trimmed: str) -> int:
