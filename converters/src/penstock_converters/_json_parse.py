@@ -176,7 +176,10 @@ class _Parser:
             if self._bare and not -_INT64_END <= integer < _INT64_END:
                 raise self._malformed("the integer is beyond 64 bits")
             return integer
-        exact = decimal.Decimal(whole + rest)
+        try:
+            exact = decimal.Decimal(whole + rest)
+        except decimal.InvalidOperation:
+            raise self._malformed("the exponent is too large") from None
         exponent = exact.as_tuple().exponent
         if not isinstance(exponent, int) or not -_SCALE_END < exponent <= _SCALE_END:
             raise self._malformed("the exponent is too large")

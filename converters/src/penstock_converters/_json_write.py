@@ -102,7 +102,10 @@ def to_wire(schema: Schema, value: Any) -> Any:
     if schema.name == Decimal.NAME:
         if not isinstance(value, decimal.Decimal):
             raise TypeError
-        return Decimal.to_bytes(schema, value)
+        try:
+            return Decimal.to_bytes(schema, value)
+        except ValueError:
+            return _long_unscaled(value)
     kinds, convert = _MOMENTS[schema.name or ""]
     if not isinstance(value, kinds) or (kinds is _DATES and isinstance(value, dt.datetime)):
         raise TypeError
@@ -111,6 +114,14 @@ def to_wire(schema: Schema, value: Any) -> Any:
     if not -(1 << (bits - 1)) <= number < 1 << (bits - 1):
         raise DataError(f"{value} is beyond {bits} bits")
     return number
+
+
+def _long_unscaled(value: decimal.Decimal) -> bytes:
+    """Return the unscaled value where Python does not read that many digits from a text."""
+    sign, digits, _ = value.as_tuple()
+    unscaled = int(decimal.Decimal((sign, digits, 0)))
+    length = (unscaled if unscaled >= 0 else ~unscaled).bit_length() // 8 + 1
+    return unscaled.to_bytes(length, "big", signed=True)
 
 
 _DATES: Final = (dt.date, EpochMillis)

@@ -110,6 +110,7 @@ BOTH_REFUSE: Final[list[Case]] = [
     ("nested unknown", envelope(typed("array", items={"type": "x"}), "[]"), "schema.items"),
     ("parameter a number", envelope(typed("int8", parameters={"a": 5}), "1"), "parameter 'a'"),
     ("integer of 5,000 digits", envelope(typed("int64"), "1" * 5000), "more than 1000 digits"),
+    ("exponent of 20 digits", envelope("null", "1e40099999999999999999999"), "exponent"),
     ("exponent", envelope(typed("int64"), "1e99999999999"), "exponent"),
     ("decimal not base64", envelope(DECIMAL, '"1.23"'), "payload: expected bytes .*Decimal"),
     ("decimal empty", envelope(DECIMAL, '""'), "no bytes"),
@@ -334,7 +335,8 @@ def test_mutated_json_is_a_value_or_a_data_error_and_never_more_than_java_reads(
         return
     expected = java(bridge, text, **options)
     assert expected is not REFUSED or _ours_alone_reads(text)
-    if expected is not REFUSED:
+    # The texts NaN and Infinity are numbers here and 0.0 there: `docs/differences.md`.
+    if expected is not REFUSED and b'Infinity"' not in text and b'NaN"' not in text:
         assert found[0] == _comparable(expected)
 
 
@@ -359,5 +361,5 @@ def _comparable(value: Any) -> Any:
 
 
 def _ours_alone_reads(data: bytes) -> bool:
-    """What the original writes or builds, but cannot read: texts for NaN, defaults of structs."""
+    """Whether it holds the default of a struct or map; that of a struct Java refuses."""
     return b'"default":{' in data

@@ -286,3 +286,37 @@ def test_json_header() -> None:
     converter = JsonHeaderConverter(JsonConverter.config_spec().parse({"schemas.enable": "false"}))
     assert converter.from_connect_header("t", "h", Schema.INT8, 5) == b"5"
     assert converter.to_connect_header("t", "h", b"5") == (None, 5)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [(Schema.INT32, 10**6000), (None, [10**6000]), (Schema.STRING, 10**6000)],
+    ids=["int32", "no schema", "string"],
+)
+def test_integer_that_python_cannot_print_is_a_data_error(
+    schema: Schema | None, value: Any
+) -> None:
+    for call in (
+        lambda: json_converter().from_connect_data("t", schema, value),
+        lambda: json_converter().from_connect_batch("t", schema, [value] * 9),
+    ):
+        with pytest.raises(DataError, match="payload"):
+            call()
+
+
+def test_message_about_a_large_value_is_short() -> None:
+    schema = Schema.struct({"a" * 60_000: Schema.INT8})
+    for value in ({"a" * 60_000: "x" * 1_000_000}, {"b" * 1_000_000: 1}, ["x" * 1_000_000]):
+        with pytest.raises(DataError) as caught:
+            json_converter().from_connect_data("t", schema, value)
+        assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_decimal_of_more_digits_than_python_reads_comes_back(sign: str) -> None:
+    value = decimal.Decimal(f"{sign}{'7' * 5000}.1")
+    converter = json_converter()
+    row = converter.from_connect_data("t", Decimal.schema(1), value)
+    assert list(converter.from_connect_batch("t", Decimal.schema(1), [value] * 9)) == [row] * 9
+    assert converter.to_connect_data("t", row)[1] == value
+    assert list(converter.to_connect_batch("t", [row] * 9).values) == [value] * 9
