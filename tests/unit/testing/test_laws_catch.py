@@ -115,6 +115,16 @@ class Utf8(Converter[NoConfig]):
         return None if value is None else value.encode()
 
     def to_connect_data(self, topic: str, data: bytes | None) -> tuple[Schema | None, Any]:
+        try:
+            return Schema.OPTIONAL_STRING, None if data is None else data.decode()
+        except UnicodeDecodeError as error:
+            raise DataError(f"no UTF-8: {error}") from None
+
+
+class Careless(Utf8):
+    """Takes for granted that all bytes are its own."""
+
+    def to_connect_data(self, topic: str, data: bytes | None) -> tuple[Schema | None, Any]:
         return Schema.OPTIONAL_STRING, None if data is None else data.decode()
 
 
@@ -151,6 +161,7 @@ TEXTS = st.just(Schema.OPTIONAL_STRING)
         (Latin, "what is written is read|errors are DataErrors"),
         (Trimming, "a batch gives what its rows give"),
         (Refusing, "what fits is taken"),
+        (Careless, "errors are DataErrors"),
     ],
 )
 def test_broken_converters_are_caught(broken: type[Converter[Any]], law: str) -> None:

@@ -40,6 +40,8 @@ _DATE_LENGTH: Final = len("yyyy-MM-dd")
 _TIME_LENGTH: Final = len("HH:mm:ss.SSSZ")
 _TIMESTAMP_LENGTH: Final = len("yyyy-MM-ddTHH:mm:ss.SSSZ")
 _TIME_TOKENS: Final = 5
+_BLANKS: Final = "".join(map(chr, range(33)))
+"""What ``String.trim`` of Java takes away; Python's blanks of Unicode are not among it."""
 _LITERALS: Final[dict[str, Parsed]] = {
     "null": (None, None),
     "true": (Schema.BOOLEAN, True),
@@ -70,7 +72,7 @@ def parse_text(text: str) -> Parsed:
     except _NoValueError:
         found = None
     # The original forgets what follows a number or an array; it belongs to the text.
-    if found is None or tokens.left().strip():
+    if found is None or tokens.left().strip(_BLANKS):
         return Schema.STRING, text
     return found
 
@@ -84,9 +86,9 @@ class _Tokens:
 
     def peek(self) -> str | None:
         """Return the next token without blanks around it, or None at the end."""
-        while self.at < len(self._tokens) - 1 and not self._tokens[self.at].strip():
+        while self.at < len(self._tokens) - 1 and not self._tokens[self.at].strip(_BLANKS):
             self.at += 1
-        return self._tokens[self.at].strip() if self.at < len(self._tokens) else None
+        return self._tokens[self.at].strip(_BLANKS) if self.at < len(self._tokens) else None
 
     def take(self, expected: str) -> bool:
         """Go past the next token if it is this one."""
@@ -227,7 +229,7 @@ def _token_value(tokens: _Tokens) -> Parsed | None:
         return None
     # An unescaped colon parts a time, and so a timestamp, into five tokens.
     together = tokens.ahead(_TIME_TOKENS) if token[0].isdigit() else None
-    found = None if together is None else _temporal(together.lstrip())
+    found = None if together is None else _temporal(together.lstrip(_BLANKS))
     if found is not None:
         tokens.at += _TIME_TOKENS
         return found

@@ -1,6 +1,12 @@
 """The test kit for authors of plugins: hypothesis strategies, and laws that plugins must keep.
 
 Install it with ``pip install 'penstock[testing]'``. Nothing here is imported before it is used.
+
+- Laws: ``assert_converter_round_trip``, ``assert_header_converter_round_trip``,
+  ``assert_transform_laws``, ``assert_predicate_laws``, ``assert_config_spec``. Each takes a class
+  with its config texts, a class made by a short form, an instance, or a function that returns one.
+- Strategies, also in ``penstock.testing.strategies``: ``schemas``, ``values``, ``records``, ...
+- Fixtures, in ``penstock.testing.pytest_plugin``: there as soon as Penstock is installed.
 """
 
 from __future__ import annotations
@@ -9,24 +15,34 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from penstock.testing._batches import batches, headers, records
+    from penstock.testing._batches import batches, columns, headers, records
     from penstock.testing._evolution import Evolution, schema_evolutions
+    from penstock.testing._laws_config import assert_config_spec
     from penstock.testing._laws_converter import (
         assert_converter_round_trip,
         assert_header_converter_round_trip,
     )
-    from penstock.testing._laws_transform import assert_predicate_laws, assert_transform_laws
+    from penstock.testing._laws_predicate import assert_predicate_laws
+    from penstock.testing._laws_transform import assert_transform_laws
     from penstock.testing._made import made
     from penstock.testing._schemas import schema_and_value, schemas
-    from penstock.testing._values import extreme_numbers, nasty_text, schemaless_values, values
+    from penstock.testing._values import (
+        extreme_numbers,
+        nasty_text,
+        schemaless_values,
+        topics,
+        values,
+    )
 
 __all__ = [
     "Evolution",
+    "assert_config_spec",
     "assert_converter_round_trip",
     "assert_header_converter_round_trip",
     "assert_predicate_laws",
     "assert_transform_laws",
     "batches",
+    "columns",
     "extreme_numbers",
     "headers",
     "made",
@@ -36,16 +52,19 @@ __all__ = [
     "schema_evolutions",
     "schemaless_values",
     "schemas",
+    "topics",
     "values",
 ]
 
 _HOMES: Final = {
     "Evolution": "_evolution",
+    "assert_config_spec": "_laws_config",
     "assert_converter_round_trip": "_laws_converter",
     "assert_header_converter_round_trip": "_laws_converter",
-    "assert_predicate_laws": "_laws_transform",
+    "assert_predicate_laws": "_laws_predicate",
     "assert_transform_laws": "_laws_transform",
     "batches": "_batches",
+    "columns": "_batches",
     "extreme_numbers": "_values",
     "headers": "_batches",
     "made": "_made",
@@ -55,6 +74,7 @@ _HOMES: Final = {
     "schema_evolutions": "_evolution",
     "schemaless_values": "_values",
     "schemas": "_schemas",
+    "topics": "_values",
     "values": "_values",
 }
 

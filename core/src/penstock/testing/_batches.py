@@ -11,6 +11,7 @@ from penstock.data import (
     Column,
     Header,
     Headers,
+    Lazy,
     Record,
     Repeat,
     Schema,
@@ -21,22 +22,21 @@ from penstock.data import (
     Type,
 )
 from penstock.testing._schemas import schema_and_value, schemas
-from penstock.testing._values import schemaless_values, values
+from penstock.testing._values import schemaless_values, topics, values
 
-__all__ = ["batches", "headers", "records"]
+__all__ = ["batches", "columns", "headers", "records"]
 
 Kind = Literal["source", "sink", "both"]
-_TOPICS: Final = ("t", "orders", "orders-eu", "a.b_c-1")
 _NAMES: Final = ("h", "trace-id", "H", "ü")
 _STAMP_MAX: Final = 2**41
 
 
 @st.composite
 def headers(draw: st.DrawFn, max_size: int = 3) -> Headers:
-    """Headers whose names may repeat, with values of any flat schema or none."""
+    """Headers whose names may repeat, with values of any schema or without a schema."""
     found = []
     for name in draw(st.lists(st.sampled_from(_NAMES), max_size=max_size)):
-        schema, value = draw(schema_and_value(max_depth=0, defaults=False))
+        schema, value = draw(_sides(1))
         found.append(Header(name, value, schema))
     return Headers(found)
 
@@ -67,7 +67,7 @@ def records(
     key_schema, key_value = draw(_sides(max_depth) if key is None else key)
     value_schema, value_value = draw(_sides(max_depth) if value is None else value)
     common: dict[str, Any] = {
-        "topic": draw(st.sampled_from(_TOPICS)),
+        "topic": draw(topics()),
         "key": key_value,
         "key_schema": key_schema,
         "value": value_value,
@@ -81,6 +81,7 @@ def records(
             "partition": draw(st.integers(0, 9)),
             "offset": draw(st.integers(0, 2**40)),
         }
+        place |= {"original_topic": common["topic"], "original_partition": place["partition"]}
         return SinkRecord(**common, **place)
     return SourceRecord(
         **common,
@@ -90,12 +91,20 @@ def records(
     )
 
 
-def _column(draw: st.DrawFn, schema: Schema | None, size: int) -> Column:
-    """Draw a column in one of the forms that converters and sources give."""
-    if draw(st.integers(0, 4)) == 0:
+@st.composite
+def columns(draw: st.DrawFn, schema: Schema | None, size: int) -> Column:
+    """Columns of values of a schema, in each form that converters and sources give.
+
+    A plain list, :class:`penstock.data.Repeat`, :class:`penstock.data.Lazy`, and
+    :class:`penstock.data.Text` of strings.
+    """
+    form = draw(st.sampled_from(["list", "list", "list", "repeat", "lazy", "text"]))
+    if form == "repeat":
         return Repeat(draw(values(schema)), size)
     column = draw(st.lists(values(schema), min_size=size, max_size=size))
-    if schema is not None and schema.type is Type.STRING and draw(st.booleans()):
+    if form == "lazy":
+        return Lazy(size, lambda: column)
+    if form == "text" and schema is not None and schema.type is Type.STRING:
         text = Text.checked([None if one is None else one.encode() for one in column])
         return column if text is None else text
     return column
@@ -124,11 +133,11 @@ def batches(
     size = draw(st.integers(1, max_size))
     of_key = draw(anything if key_schema is None else key_schema)
     of_value = draw(anything if value_schema is None else value_schema)
-    columns: dict[str, Any] = {
-        "topic": draw(st.sampled_from(_TOPICS)),
-        "keys": _column(draw, of_key, size),
+    parts: dict[str, Any] = {
+        "topic": draw(topics()),
+        "keys": draw(columns(of_key, size)),
         "key_schema": of_key,
-        "values": _column(draw, of_value, size),
+        "values": draw(columns(of_value, size)),
         "value_schema": of_value,
         "timestamps": draw(_rows(st.one_of(st.none(), st.integers(0, _STAMP_MAX)), size)),
         "headers": draw(_rows(headers(), size)),
@@ -136,7 +145,7 @@ def batches(
     is_sink = kind == "sink" or (kind == "both" and draw(st.booleans()))
     if not is_sink:
         return Batch.source(
-            **columns,
+            **parts,
             partitions=draw(_rows(st.one_of(st.none(), st.integers(0, 9)), size)),
             source_partitions=[{"p": 0}] * size,
             source_offsets=[{"o": row} for row in range(size)],
@@ -144,11 +153,12 @@ def batches(
     partition = draw(st.integers(0, 9))
     first = draw(st.integers(0, 2**40))
     origin = SinkOrigin(
-        topic=columns["topic"], partition=partition, offsets=range(first, first + size)
+        topic=parts["topic"], partition=partition, offsets=range(first, first + size)
     )
-    return Batch(**columns, partitions=Repeat(partition, size), rows=range(size), origin=origin)
+    return Batch(**parts, partitions=Repeat(partition, size), rows=range(size), origin=origin)
 
 
 def _rows(one: st.SearchStrategy[Any], size: int) -> st.SearchStrategy[Any]:
     same = one.map(lambda value: Repeat(value, size))
-    return st.one_of(same, st.lists(one, min_size=size, max_size=size))
+    several = st.lists(one, min_size=size, max_size=size)
+    return st.one_of(several, same, several.map(lambda rows: Lazy(size, lambda: rows)))

@@ -1,56 +1,77 @@
-"""Plugins made for a test, and values compared and remembered."""
+"""Plugins made for a test, and laws run and broken."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn
 
 from hypothesis import HealthCheck, settings
 
-from penstock.api import Plugin, Side, Transform
-from penstock.data import Batch, EpochMillis, Header, Record
+from penstock.api import Converter, Plugin, Side, Transform
+from penstock.errors import DataError, RetriableError
 
-__all__ = [
-    "copied",
-    "fail",
-    "law_settings",
-    "made",
-    "maker",
-    "plain",
-    "same",
-    "shown",
-    "snapshot",
-    "vars_of",
-]
+__all__ = ["REFUSALS", "fail", "law_settings", "made", "name_of", "opened", "refused"]
 
-Makes = Callable[[Side], Any]
+REFUSALS: Final = (DataError, RetriableError)
+"""How a plugin says that it cannot: this record is bad, or not now."""
 
 
-def made(plugin: Any, config: Mapping[str, str] | None = None, *, side: Side | None = None) -> Any:
+def made(
+    plugin: Any,
+    config: Mapping[str, str] | None = None,
+    *,
+    side: Side | None = None,
+    is_key: bool = False,
+) -> Any:
     """Return an opened plugin.
 
     Args:
-        plugin: a plugin class, a class made by a short form, or an instance, which is returned.
+        plugin: a plugin class, one made by a short form, a function that returns a plugin that is
+            open, or an instance, which is returned as it is.
         config: the settings of a class, as texts.
         side: what a sided transform works on; the value by default.
+        is_key: whether a converter is for keys.
 
     Raises:
         ConfigError: the settings are wrong.
     """
-    if not isinstance(plugin, type):
+    if isinstance(plugin, Plugin):
         return plugin
+    if not isinstance(plugin, type):
+        found = plugin()
+        _place(found, side, is_key)
+        return found
     cls: type[Plugin[Any]] = plugin
     instance = cls(cls.config_spec().parse(dict(config or {})))
-    if isinstance(instance, Transform):
-        instance.side = side or Side.VALUE
+    _place(instance, side, is_key)
     instance.open()
     return instance
 
 
-def maker(plugin: Any, config: Mapping[str, str] | None) -> Makes:
-    """Return what makes a fresh instance for a side; of an instance always that one."""
-    return lambda side: made(plugin, config, side=side)
+def _place(plugin: Any, side: Side | None, is_key: bool) -> None:
+    if isinstance(plugin, Transform):
+        plugin.side = side or Side.VALUE
+    elif isinstance(plugin, Converter):
+        plugin.is_key = is_key
+
+
+@contextlib.contextmanager
+def opened(plugin: Any, config: Mapping[str, str] | None = None, **place: Any) -> Iterator[Any]:
+    """Make a plugin as :func:`made` does and close it in the end, unless it was given as it is."""
+    found = made(plugin, config, **place)
+    try:
+        yield found
+    finally:
+        if found is not plugin:
+            found.close()
+
+
+def name_of(plugin: Any) -> str:
+    """Return what a message calls a plugin."""
+    if isinstance(plugin, Plugin):
+        return type(plugin).__name__
+    return str(getattr(plugin, "plugin_name", None) or getattr(plugin, "__name__", plugin))
 
 
 def law_settings(max_examples: int) -> settings:
@@ -63,66 +84,25 @@ def law_settings(max_examples: int) -> settings:
     )
 
 
-def fail(law: str, text: str) -> None:
-    """Fail a law in plain words."""
-    raise AssertionError(f"{law}: {text}")
+def fail(law: str, text: str, *shown: str) -> NoReturn:
+    """Fail a law in plain words: what differed, then lines that show what it was tried with."""
+    raise AssertionError("\n  ".join([f"{law}: {text}", *shown]))
 
 
-def plain(value: Any) -> Any:
-    """Return a value in the form in which two are compared: a null field is a missing one."""
-    if isinstance(value, EpochMillis):
-        return value.ms
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items() if one is not None}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    return value
+def refused(
+    what: str, told: Sequence[str], call: Callable[..., Any], *arguments: Any
+) -> tuple[Any, Exception | None]:
+    """Return a call's result, or the DataError or RetriableError that it raised; any other fails.
 
-
-def copied(value: Any) -> Any:
-    """Return a copy that shares no dict and no list with the value."""
-    if isinstance(value, dict):
-        return {key: copied(one) for key, one in value.items()}
-    return [copied(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def same(one: Any, other: Any) -> bool:
-    """Return whether two values are the same; NaN is, 0.0 and -0.0 are not, 1 and True are not."""
-    if isinstance(one, float) and isinstance(other, float):
-        both_nan = math.isnan(one) and math.isnan(other)
-        return both_nan or (one == other and math.copysign(1, one) == math.copysign(1, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(v, other[k]) for k, v in one.items())
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, bool) != isinstance(other, bool):
-        return False
-    return bool(one == other)
-
-
-def shown(record: Record) -> dict[str, Any]:
-    """Return all that a transform may change of a record."""
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "timestamp": record.timestamp,
-        "key_schema": record.key_schema,
-        "key": plain(record.key),
-        "value_schema": record.value_schema,
-        "value": plain(record.value),
-        "headers": [_header(header) for header in record.headers],
-    }
-
-
-def _header(header: Header) -> list[Any]:
-    return [header.key, header.schema, plain(header.value)]
-
-
-def vars_of(record: Record) -> dict[str, Any]:
-    """Return the same, with nulls where they are."""
-    return {**shown(record), "key": record.key, "value": record.value}
-
-
-def snapshot(batch: Batch) -> list[dict[str, Any]]:
-    """Return a copy of all rows that no later change can reach."""
-    return [copied(vars_of(record)) for record in batch.records()]
+    Args:
+        what: the call, in words.
+        told: lines that show what it is tried with.
+        call: what is called.
+        arguments: with what.
+    """
+    try:
+        return call(*arguments), None
+    except REFUSALS as error:
+        return None, error
+    except Exception as error:  # noqa: BLE001 - told as the broken law that it is
+        fail("errors are DataErrors", f"{what} raised {error!r}", *told)

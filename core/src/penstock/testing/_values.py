@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from penstock.data import Date, Decimal, Schema, Time, Timestamp, Type
 
-__all__ = ["extreme_numbers", "nasty_text", "schemaless_values", "values"]
+__all__ = ["extreme_numbers", "nasty_text", "schemaless_values", "topics", "values"]
 
 _BITS: Final[Mapping[Type, int]] = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 _NASTY: Final = (
@@ -32,17 +33,36 @@ _NASTY: Final = (
     "\u00df\u0130\u01c5",
     '{"a":[}',
 )
+_SEPARATORS: Final = "a0 ,;:|=.-_'\"\\/\t\n{}[]()<>%$#&"
+"""What formats put between their parts, and two letters to part."""
+_TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,30}", re.ASCII)
+_TOPIC_MAX: Final = 249
+_LONG: Final = 10_000
 _DIGITS: Final = 18
 _MILLION: Final = 1_000_000
 
 
 def nasty_text(max_size: int = 40) -> st.SearchStrategy[str]:
-    """Text that breaks programs: marks, NUL, right to left, pairs, what looks like code.
+    """Text that breaks programs: separators, NUL, right to left, pairs, what looks like code.
 
-    Never a lone surrogate, which no UTF-8 can hold. ``max_size`` in characters.
+    Never a lone surrogate, which no UTF-8 can hold.
+
+    Args:
+        max_size: characters at most; with 10 000 or more, some texts are that long.
     """
-    drawn = st.text(st.characters(codec="utf-8"), max_size=max_size)
-    return st.one_of(drawn, st.sampled_from([one[:max_size] for one in _NASTY]))
+    drawn = st.text(st.characters(codec="utf-8"), max_size=min(max_size, 100))
+    parted = st.text(st.sampled_from(_SEPARATORS), max_size=min(max_size, 12))
+    fixed = [one[:max_size] for one in _NASTY]
+    if max_size >= _LONG:
+        fixed += ["\U0001f469" * _LONG, "x" * _LONG]
+    return st.one_of(drawn, parted, st.sampled_from(fixed))
+
+
+def topics() -> st.SearchStrategy[str]:
+    """Topic names that Kafka takes: letters, digits, dot, line and dash; the longest is 249."""
+    usual = st.sampled_from(["t", "orders", "orders-eu", "a.b_c-1"])
+    drawn = st.from_regex(_TOPIC, fullmatch=True).filter(lambda name: name not in (".", ".."))
+    return st.one_of(usual, drawn, st.just("x" * _TOPIC_MAX))
 
 
 def extreme_numbers(schema: Schema) -> st.SearchStrategy[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from penstock.api import hookimpl
@@ -52,27 +52,53 @@ def _add(found: Mapping[str, type[Any]]) -> _Registration:
     for name, cls in found.items():
         if not (isinstance(cls, type) and issubclass(cls, bases)):
             raise PluginError(f"'{name}' is no plugin class: {cls!r}")
-    manager = plugin_manager()
-    for earlier in list(manager.get_plugins()):
-        if isinstance(earlier, _Registration):
-            kept = {k: v for k, v in earlier.register_connectors().items() if k not in found}
-            if len(kept) < len(earlier.register_connectors()):
-                manager.unregister(earlier)
-                if kept:
-                    register(_Registration(kept), f"in-process-{next(_NUMBERS)}")
+    for earlier in _registrations():
+        _narrow(earlier, without=found)
+    return _enter(found)
+
+
+def _registrations() -> list[_Registration]:
+    return [one for one in plugin_manager().get_plugins() if isinstance(one, _Registration)]
+
+
+def _narrow(registration: _Registration, without: Collection[str]) -> None:
+    """Take some names out of a registration."""
+    held = registration.register_connectors()
+    kept = {name: cls for name, cls in held.items() if name not in without}
+    if len(kept) < len(held):
+        plugin_manager().unregister(registration)
+        if kept:
+            _enter(kept)
+    registry.cache_clear()
+
+
+def _enter(found: Mapping[str, type[Any]]) -> _Registration:
     added = _Registration(found)
     register(added, f"in-process-{next(_NUMBERS)}")
     registry.cache_clear()
     return added
 
 
+def _held() -> dict[str, type[Any]]:
+    return {
+        name: cls for one in _registrations() for name, cls in one.register_connectors().items()
+    }
+
+
 @contextlib.contextmanager
 def registered(*classes: type[Any], **named: type[Any]) -> Iterator[Mapping[str, type[Any]]]:
-    """Make classes known as :func:`register_classes` does, until the block ends."""
+    """Make classes known as :func:`register_classes` does, until the block ends.
+
+    Then whoever had the names before has them again. A class that was registered under one of
+    the names within the block, and is still there, is forgotten with it.
+    """
     found = {getattr(cls, "plugin_name", cls.__name__): cls for cls in classes} | named
-    added = _add(found)
+    before = {name: cls for name, cls in _held().items() if name in found}
+    _add(found)
     try:
         yield found
     finally:
-        plugin_manager().unregister(added)
-        registry.cache_clear()
+        for one in _registrations():
+            _narrow(one, without=found)
+        if before:
+            _enter(before)
