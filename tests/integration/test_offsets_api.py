@@ -144,17 +144,18 @@ def test_offsets_that_make_no_sense_change_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, body: Any
 ) -> None:
     with worker(kafka_broker.bootstrap_servers, tmp_path) as running:
-        api = Api(running.url, tmp_path, "x")
+        name = f"sink-{tmp_path.name}"
+        api = Api(running.url, tmp_path, name)
         api.create(
-            "sink",
+            name,
             **{
                 "connector.class": "FileStreamSink",
                 "file": str(tmp_path / "out"),
                 "topics": tmp_path.name,
             },
         )
-        api.stop("sink")
-        code, told = api.ask("PATCH", "/connectors/sink/offsets", body)
+        api.stop(name)
+        code, told = api.ask("PATCH", f"/connectors/{name}/offsets", body)
         assert code == 400, told
-        assert api.offsets("sink") == []
+        assert api.offsets(name) == []
         assert api.ask("GET", "/connectors/nope/offsets")[0] == 404

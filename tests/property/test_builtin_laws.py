@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from penstock.data import Schema, Type
 from penstock.runtime.plugins import registry
 from penstock.testing import (
+    assert_config_spec,
     assert_converter_round_trip,
     assert_header_converter_round_trip,
     assert_predicate_laws,
@@ -134,3 +135,24 @@ def test_json_without_schemas() -> None:
         schemas=st.none(),
         max_examples=EXAMPLES,
     )
+
+
+@pytest.mark.parametrize(("name", "config"), [(n, configs[0]) for n, configs in TRANSFORMS.items()])
+def test_settings_of_transforms(name: str, config: dict[str, str]) -> None:
+    assert_config_spec(loaded("transforms", name), config, max_examples=EXAMPLES)
+
+
+@pytest.mark.parametrize(("name", "config"), PREDICATES.items())
+def test_settings_of_predicates(name: str, config: dict[str, str]) -> None:
+    assert_config_spec(loaded("predicates", name), config, max_examples=EXAMPLES)
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, "Json", "String", "ByteArray"])
+def test_settings_of_converters(name: str) -> None:
+    assert_config_spec(loaded("converters", name), max_examples=EXAMPLES)
+
+
+@pytest.mark.parametrize("name", ["FileStreamSource", "FileStreamSink"])
+def test_settings_of_connectors(name: str) -> None:
+    config = {"topic": "t", "file": "in"} if name.endswith("Source") else {"file": "out"}
+    assert_config_spec(loaded("connectors", name), config, max_examples=EXAMPLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.api import Converter, Decoded, Predicate, Transform, transform
-from penstock.config import NoConfig
+from penstock.config import NoConfig, config, key
 from penstock.data import Batch, Record, Schema, validate_value
 from penstock.errors import DataError
 from penstock.testing import (
     Evolution,
+    assert_config_spec,
     assert_converter_round_trip,
     assert_predicate_laws,
     assert_transform_laws,
@@ -186,6 +188,54 @@ class Undecided(Predicate[NoConfig]):
 def test_a_broken_predicate_is_caught() -> None:
     with pytest.raises(AssertionError, match="a batch answers as its rows"):
         assert_predicate_laws(Undecided)
+
+
+@config
+class Silent:
+    size: int = key(default=1)
+
+
+@config
+class Wrong:
+    size: int = key(default=0, min=1, doc="How many.")
+
+
+@config
+class Fickle:
+    pattern: str = key(default="a", doc="What to look for.")
+
+
+class QuietSize(Transform[Silent]):
+    """Says nothing of its key."""
+
+
+class WrongSize(Transform[Wrong]):
+    """Has a default that it refuses."""
+
+
+class OpensBadly(Transform[Fickle]):
+    """Finds out as it opens, and raises what is no ConfigError."""
+
+    def open(self) -> None:
+        re.compile(self.config.pattern)
+
+
+@pytest.mark.parametrize(
+    ("broken", "law"),
+    [
+        (QuietSize, "keys are described"),
+        (WrongSize, "a default is a value that the key takes"),
+        (OpensBadly, "wrong settings are a ConfigError"),
+    ],
+)
+def test_broken_config_specs_are_caught(broken: type[Transform[Any]], law: str) -> None:
+    with pytest.raises(AssertionError, match=law):
+        assert_config_spec(broken)
+
+
+def test_unknown_keys_of_the_test_itself_are_told() -> None:
+    with pytest.raises(AssertionError, match="has no keys \\['sise'\\]"):
+        assert_config_spec(QuietSize, {"sise": "2"}, docs=False)
 
 
 @given(data=st.data())
