@@ -23,7 +23,7 @@ from penstock.runtime.host import messages as msg
 from penstock.runtime.model import ConnectorType, TaskId
 from penstock.runtime.storage.config_fold import ConfigFold
 from penstock.runtime.storage.config_records import SessionKey, encode, parse
-from penstock.runtime.storage.status_records import encode_status, parse_status
+from penstock.runtime.storage.status_records import encode_status, encode_topic_use, parse_status
 
 NOTHING = ev.Allocation()
 Record = tuple[bytes | None, bytes | None]
@@ -62,6 +62,8 @@ class SimWorker:
         self.owned = ev.Allocation()
         self.levels: list[tuple[str, str]] = []
         self.left_for: list[int] = []
+        self.leases: list[tuple[float, set[HostKey]]] = []
+        self.barred: set[HostKey] = set()
         self.task_configs: dict[str, list[dict[str, str]]] = {}
         self.invalid: set[str] = set()
         self.started: list[HostKey] = []
@@ -138,6 +140,15 @@ class SimWorker:
 
     def _do_WriteStatus(self, action: act.WriteStatus) -> None:  # noqa: N802
         self.topics.status.append(encode_status(action.key, action.status))
+
+    def _do_WriteTopicUse(self, action: act.WriteTopicUse) -> None:  # noqa: N802
+        self.topics.status.append(encode_topic_use(action.key, action.use))
+
+    def _do_GrantLease(self, action: act.GrantLease) -> None:  # noqa: N802
+        self.leases.append((action.until_s, set(self.hosts) - self.barred))
+
+    def _do_EndLeases(self, action: act.EndLeases) -> None:  # noqa: N802
+        self.barred = set(self.hosts)
 
     def _do_CatchUp(self, action: act.CatchUp) -> None:  # noqa: N802
         self.read()

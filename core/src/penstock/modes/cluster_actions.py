@@ -20,6 +20,8 @@ from penstock.runtime.clock import Clock
 from penstock.runtime.cluster_settings import ClusterSettings
 from penstock.runtime.herder.cluster.actions import (
     CatchUp,
+    EndLeases,
+    GrantLease,
     LeaveGroup,
     MakeSessionKey,
     PublishTasks,
@@ -29,6 +31,7 @@ from penstock.runtime.herder.cluster.actions import (
     Wake,
     WriteConfig,
     WriteStatus,
+    WriteTopicUse,
 )
 from penstock.runtime.herder.cluster.events import Allocation, Published, Written
 from penstock.runtime.herder.state import Action
@@ -53,6 +56,8 @@ class ClusterActions:
         set_logger: sets a level here and in all hosts.
         post: hands an event to the herder.
         release: tells the group's logic what runs here no more.
+        grant: lets the hosts send until a time (monotonic).
+        bar: lets the hosts that live now send no more.
     """
 
     settings: ClusterSettings
@@ -61,6 +66,8 @@ class ClusterActions:
     set_logger: Callable[[str, str], object]
     post: Callable[[Any], None]
     release: Callable[[Allocation], None]
+    grant: Callable[[float], None]
+    bar: Callable[[], None]
     clock: Clock
     _pool: concurrent.futures.ThreadPoolExecutor = attrs.field(init=False)
 
@@ -104,6 +111,18 @@ class ClusterActions:
         size = (own.inter_worker_key_size or 0) // 8 or _KEY_BYTES.get(algorithm, 64)
         key = SessionKey(secrets.token_bytes(size), algorithm, self.clock.now_ms())
         self.topics.config.write([[key]], _tell_problem)
+
+    def grant_lease(self, action: GrantLease) -> None:
+        """Let the hosts go on."""
+        self.grant(action.until_s)
+
+    def end_leases(self, action: EndLeases) -> None:
+        """Let the hosts that live now send no more."""
+        self.bar()
+
+    def write_topic_use(self, action: WriteTopicUse) -> None:
+        """Write to the status topic which topics a connector uses."""
+        self.topics.status.write_topic_use(action.key, action.use)
 
     def set_level(self, action: SetLevel) -> None:
         """Set a logger's level."""
@@ -163,6 +182,9 @@ _TABLE: Final[Mapping[type[Any], Callable[[ClusterActions, Any], None]]] = {
     WriteConfig: ClusterActions.write_config,
     WriteStatus: ClusterActions.write_status,
     CatchUp: ClusterActions.catch_up,
+    EndLeases: ClusterActions.end_leases,
+    GrantLease: ClusterActions.grant_lease,
+    WriteTopicUse: ClusterActions.write_topic_use,
     Rejoin: ClusterActions.rejoin,
     Release: ClusterActions.give_up,
     LeaveGroup: ClusterActions.leave,

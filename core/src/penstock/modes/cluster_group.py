@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -22,7 +23,7 @@ from penstock.runtime.group.protocol import (
     offers,
 )
 from penstock.runtime.group.sharing import CooperativeSharer, Share, share_eagerly
-from penstock.runtime.herder.cluster.events import Joined, Left, Member
+from penstock.runtime.herder.cluster.events import Joined, LeaseGiven, Left, Member
 from penstock.runtime.kafka.group_client import Coordinates, GroupClient, JoinAnswer
 from penstock.runtime.membership import Membership
 from penstock.runtime.model import TaskId
@@ -59,6 +60,7 @@ class ConnectGroup:
         self._sharer = CooperativeSharer(settings.scheduled_rebalance_max_delay_ms)
         self._members: dict[str, Member] = {}
         self._last_generation = -1
+        self._lease_until_s = -math.inf
 
     def membership(self, raw: Mapping[str, str]) -> Membership:
         """Return the membership that this is the logic of; not started yet."""
@@ -185,11 +187,19 @@ class ConnectGroup:
             self._owned = NOTHING
             self._assignment = None
         self._last_generation = -1
+        self._lease_until_s = -math.inf
         log.warning("this worker is no member of its group any more: %s", reason)
-        self._post(Left(reason))
+        self._post(Left(reason, expelled=True))
 
     def alive(self, until_s: float) -> None:
-        """See :class:`penstock.runtime.membership.GroupLogic`; nobody needs to know yet."""
+        """See :class:`penstock.runtime.membership.GroupLogic`."""
+        self._lease_until_s = until_s
+        # Through the herder's mailbox, behind all that it was told of shares.
+        self._post(LeaseGiven(until_s))
+
+    def has_lease(self) -> bool:
+        """Return whether the group surely counts on this worker now. Any thread may ask."""
+        return self._clock.monotonic_s() < self._lease_until_s
 
 
 def _member(offer: Offer, share: Share) -> Member:

@@ -104,8 +104,17 @@ class ClusterWorker:
         group = ConnectGroup(own, url, topics.config, post, self._clock)
         membership = group.membership(self._raw)
         actions = ClusterActions(
-            own, topics, membership, worker.set_level, post, group.release, self._clock
+            settings=own,
+            topics=topics,
+            membership=membership,
+            set_logger=worker.set_level,
+            post=post,
+            release=group.release,
+            grant=worker.grant,
+            bar=worker.end_leases,
+            clock=self._clock,
         )
+        topics.offsets.may_write = group.has_lease
         driver = HerderDriver(
             ClusterHerder(worker_id, url, type_of=_type_of, limits=self._limits()),
             worker,
@@ -126,6 +135,7 @@ class ClusterWorker:
             unsync_backoff_ms=own.worker_unsync_backoff_ms,
             key_ttl_ms=own.inter_worker_key_ttl_ms,
             key_algorithm=own.inter_worker_key_generation_algorithm,
+            topic_tracking=own.topic_tracking_enable,
         )
 
     async def _serve(

@@ -186,8 +186,9 @@ class Membership:
             return
         self._joined = joined
         self._told_lost = False
-        self._in_contact(max(sent_s, self._clock.monotonic_s() - self._heartbeat_s))
+        # First the share, then the lease: it is for what belongs here now.
         self._logic.assigned(joined, assignment)
+        self._in_contact(max(sent_s, self._clock.monotonic_s() - self._heartbeat_s))
 
     def _answer(self, pending: PendingAnswer) -> Any | None:
         """Wait for an answer; None when this member is to end or to stay away instead."""

@@ -22,6 +22,7 @@ from penstock.runtime.host.messages import (
     Call,
     Command,
     Event,
+    Lease,
     SetLevel,
     StartConnector,
     StartTask,
@@ -146,6 +147,14 @@ class Worker:
         told = SetLevel(logger or "root", level.upper())
         self._loop.post(lambda: self._supervisor.send_all(told))
         return changed
+
+    def grant(self, until_s: float) -> None:
+        """Let the hosts send, put and store until a time (monotonic)."""
+        self._loop.post(lambda: self._supervisor.grant(Lease(until_s)))
+
+    def end_leases(self) -> None:
+        """Let no host that lives now send, put or store any more."""
+        self._loop.post(self._supervisor.end_leases)
 
     def send(self, key: HostKey, command: Command) -> None:
         """Send a command to a host; does nothing when it is gone."""

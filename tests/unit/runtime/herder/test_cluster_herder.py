@@ -19,7 +19,7 @@ from penstock.runtime.herder.asked import Requested, Validated
 from penstock.runtime.herder.cluster import events as ev
 from penstock.runtime.herder.cluster.actions import ElsewhereError, WriteStatus
 from penstock.runtime.herder.cluster.state import ClusterLimits
-from penstock.runtime.herder.hosts import HostExitedEvent
+from penstock.runtime.herder.hosts import HostExitedEvent, HostReported
 from penstock.runtime.host import messages as msg
 from penstock.runtime.model import State, TargetState, TaskId
 from penstock.runtime.storage.config_records import (
@@ -140,7 +140,7 @@ def test_refusals() -> None:
         with pytest.raises(NotFoundError):
             worker.ask(command)
     with pytest.raises(BadRequestError, match="not served"):
-        worker.ask(cmd.ResetTopics("c"))
+        worker.ask(cmd.Command())
 
 
 def test_patch_removes_by_null() -> None:
@@ -481,3 +481,58 @@ def test_what_is_held_back_is_shared_when_its_time_is_over() -> None:
     worker.feed(ev.Tick(5_000, 0))
     worker.feed(ev.Tick(6_000, 0))
     assert worker.rejoins == rejoins + 1
+
+
+def test_an_expelled_worker_bars_its_hosts_before_it_stops_them() -> None:
+    worker = with_connector()
+    worker.stop_slowly = True
+    worker.feed(ev.LeaseGiven(10.0))
+    assert worker.leases == [(10.0, {"c", *TASKS})]
+    worker.feed(ev.Left("expelled", expelled=True))
+    assert worker.barred == {"c", *TASKS}
+    assert {key for key, _ in worker.stopping} == {"c", *TASKS}
+    worker.feed(ev.LeaseGiven(20.0))
+    assert len(worker.leases) == 1, "a worker without a group grants nothing"
+
+
+def test_a_worker_that_shuts_down_lets_its_hosts_finish() -> None:
+    worker = with_connector()
+    worker.stop_slowly = True
+    worker.feed(ev.Left("this worker shuts down"))
+    assert worker.barred == set()
+    assert {key for key, _ in worker.stopping} == {"c", *TASKS}
+
+
+def use_topics(worker: SimWorker, *topics: str) -> None:
+    incarnation = worker.hosts[TASKS[1]][0]
+    worker.feed(HostReported(TASKS[1], incarnation, msg.TopicsUsed(topics)))
+    worker.read()
+
+
+def test_topics_that_tasks_use_are_kept_until_reset_or_deletion() -> None:
+    worker = with_connector()
+    worker.feed(ev.Tick(5, 1_700_000_000_000))
+    use_topics(worker, "a", "b")
+    records = len(worker.topics.status)
+    use_topics(worker, "a")
+    assert len(worker.topics.status) == records, "what is known is not written again"
+    assert worker.ask(cmd.GetTopics("c")) == ["a", "b"]
+    assert encode_topic_use(TopicUseKey("a", "c"), TopicUse(1, 1_700_000_000_000)) in (
+        worker.topics.status
+    )
+    worker.ask(cmd.ResetTopics("c"))
+    worker.read()
+    assert worker.ask(cmd.GetTopics("c")) == []
+    use_topics(worker, "b")
+    assert worker.ask(cmd.GetTopics("c")) == ["b"]
+    worker.ask(cmd.DeleteConnector("c"))
+    share(worker, allocation())
+    worker.read()
+    assert encode_topic_use(TopicUseKey("b", "c"), None) in worker.topics.status
+    assert worker.herder.state.board.topics("c") == []
+
+
+def test_topics_are_not_kept_when_tracking_is_off() -> None:
+    worker = with_connector(topic_tracking=False)
+    use_topics(worker, "a")
+    assert worker.ask(cmd.GetTopics("c")) == []

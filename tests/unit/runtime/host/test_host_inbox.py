@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ from penstock.errors import RetriableError
 from penstock.runtime.host.inbox import COMMANDS_MAX, Inbox
 from penstock.runtime.host.messages import (
     Event,
+    Lease,
     LoadOffsets,
     MakeTaskConfigs,
     OffsetsLoaded,
@@ -139,3 +141,18 @@ def test_two_threads_that_wait_are_both_woken() -> None:
         ready.wait(5)
         inbox.deliver(Stop(1))
         assert all(one.result(5) for one in waiting)
+
+
+def test_a_lease_ends_by_itself_and_a_new_one_wakes_the_runner() -> None:
+    inbox = Recorder()
+    assert inbox.has_lease, "a worker that is alone grants none"
+    inbox.deliver(Lease(time.monotonic() + LONG_S))
+    assert inbox.has_lease
+    inbox.deliver(Lease(time.monotonic() - 1))
+    assert not inbox.has_lease
+    inbox.wait(0)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(inbox.wait, LONG_S)
+        inbox.deliver(Lease(time.monotonic() + LONG_S))
+        assert waiting.result(5) is False
+    assert inbox.has_lease

@@ -39,6 +39,7 @@ class Control:
         self.sent: list[Any] = []
         self.stop_deadline_s = 5.0
         self.pausing = False
+        self.has_lease = True
 
     @property
     def stopping(self) -> bool:

@@ -109,3 +109,36 @@ def test_without_tolerance_the_first_refused_record_fails_the_task(tmp_path: Pat
     task = Polls(["t", BAD_TOPIC])
     with pytest.raises(BrokerError, match="were not stored"):
         runner(tmp_path, task, Storing(), None).run()
+
+
+class Leased(Storing):
+    """Has a lease for some looks at it."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    @property
+    def has_lease(self) -> bool:
+        self.looks -= 1
+        return self.looks >= 0
+
+    @has_lease.setter
+    def has_lease(self, value: bool) -> None:
+        """The base class says that there is one."""
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+def test_nothing_is_sent_or_stored_without_a_lease(tmp_path: Path, looks: int) -> None:
+    """As after minutes of standing still: between the poll and the send, or before the poll."""
+    told: list[Failure] = []
+    task, control = Polls(["t", "t"]), Leased(looks)
+    one = runner(tmp_path, task, control, told.append)
+    control.until = lambda: task.polled or control.looks < -3
+    one.run()
+    one.finish(1)
+    one.commit(1)
+    assert task.polled is (looks == 1)
+    assert control.stored == []
+    broker = EmbeddedBroker(f"embedded:{tmp_path / 'log.db'}")
+    assert "t" not in broker.admin({}, client_id="a").topics(1)

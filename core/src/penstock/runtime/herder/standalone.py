@@ -26,6 +26,7 @@ from penstock.runtime.herder.state import (
     Action,
     ConnectorEntry,
     HerderState,
+    HostKey,
     OffsetsWork,
     Reply,
     Slot,
@@ -33,6 +34,7 @@ from penstock.runtime.herder.state import (
     Validate,
     reconcile,
 )
+from penstock.runtime.host.messages import TopicsUsed
 from penstock.runtime.model import ConnectorType, State, TargetState, TaskId
 
 __all__ = ["Event", "StandaloneHerder"]
@@ -57,6 +59,8 @@ class StandaloneHerder:
             cmd.GetTasks: self._tasks,
             cmd.GetTaskStatus: self._task_status,
             cmd.GetFigures: self._figures,
+            cmd.GetTopics: self._topics,
+            cmd.ResetTopics: self._reset_topics,
             cmd.GetOffsets: self._offsets,
             cmd.AlterOffsets: self._alter_offsets,
             cmd.PutConnector: self._put,
@@ -76,7 +80,15 @@ class StandaloneHerder:
                 return [Reply(event.request, error=problem)]
         if isinstance(event, Validated):
             return self._validated(event)
+        if isinstance(event, HostReported) and isinstance(event.event, TopicsUsed):
+            return self._topics_used(event.key, event.event.topics)
         return host_step(self.state, event, run_tasks)
+
+    def _topics_used(self, key: HostKey, topics: Sequence[str]) -> Sequence[Action]:
+        entry = self.state.connectors.get(key.connector) if isinstance(key, TaskId) else None
+        if entry is not None:
+            entry.topics |= dict.fromkeys(topics)
+        return []
 
     def _entry(self, name: str) -> ConnectorEntry:
         entry = self.state.connectors.get(name)
@@ -110,6 +122,13 @@ class StandaloneHerder:
 
     def _figures(self, request: int, command: cmd.GetFigures) -> Sequence[Action]:
         return [Reply(request, views.figures(self.state, self._entry(command.name)))]
+
+    def _topics(self, request: int, command: cmd.GetTopics) -> Sequence[Action]:
+        return [Reply(request, list(self._entry(command.name).topics))]
+
+    def _reset_topics(self, request: int, command: cmd.ResetTopics) -> Sequence[Action]:
+        self._entry(command.name).topics.clear()
+        return [Reply(request)]
 
     def _offsets(self, request: int, command: cmd.GetOffsets) -> Sequence[Action]:
         entry = self._entry(command.name)

@@ -94,13 +94,14 @@ class Slot:
 
 @attrs.define
 class ConnectorEntry:
-    """A connector as its user configured it."""
+    """A connector as its user configured it; ``topics`` that its tasks used, on a lone worker."""
 
     name: str
     config: dict[str, str]
     type: ConnectorType = ConnectorType.UNKNOWN
     target: TargetState = TargetState.STARTED
     task_configs: list[dict[str, str]] = attrs.field(factory=list)
+    topics: dict[str, None] = attrs.field(factory=dict)
 
 
 @attrs.define

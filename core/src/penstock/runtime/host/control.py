@@ -29,6 +29,14 @@ class HostControl(Protocol):
     def pausing(self) -> bool:
         """Whether the runner should move nothing."""
 
+    @property
+    def has_lease(self) -> bool:
+        """Whether this worker's place in its group is sure; see ``messages.Lease``.
+
+        To be asked right before records leave: a process may have been stopped for minutes since
+        it was last asked.
+        """
+
     def wait(self, timeout_s: float) -> bool:
         """Wait until the runner should stop, or pause, or go on after a pause, or time is over.
 

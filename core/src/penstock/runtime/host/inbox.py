@@ -15,6 +15,7 @@ from penstock.errors import RetriableError
 from penstock.runtime.host.messages import (
     Command,
     Event,
+    Lease,
     LoadOffsets,
     OffsetsLoaded,
     OffsetsStored,
@@ -49,6 +50,7 @@ class Inbox(abc.ABC):
         self._stopping = False
         self._stop_at_s = math.inf
         self._pausing = paused
+        self._lease_until_s = math.inf
         self._callbacks: list[Callable[[], None]] = []
         self._commands: deque[Command] = deque()
         self._answers: dict[tuple[type[Command], int], Command | None] = {}
@@ -69,6 +71,11 @@ class Inbox(abc.ABC):
         with self._changed:
             self._noticed = self._changes
             return self._pausing
+
+    @property
+    def has_lease(self) -> bool:
+        """See :class:`penstock.runtime.host.control.HostControl`."""
+        return time.monotonic() < self._lease_until_s
 
     def wait(self, timeout_s: float) -> bool:
         """See :class:`penstock.runtime.host.control.HostControl`."""
@@ -117,11 +124,14 @@ class Inbox(abc.ABC):
             return
         with self._changed:
             flags = self._stopping, self._pausing
+            had_lease = self.has_lease
             if isinstance(command, Stop):
                 self._stopping = True
                 self._stop_at_s = time.monotonic() + command.timeout_ms / 1000
             elif isinstance(command, Pause | Resume):
                 self._pausing = isinstance(command, Pause)
+            elif isinstance(command, Lease):
+                self._lease_until_s = command.until_s
             elif isinstance(command, OffsetsLoaded | OffsetsStored):
                 self._take_answer(command)
             elif len(self._commands) < COMMANDS_MAX:
@@ -130,7 +140,7 @@ class Inbox(abc.ABC):
             else:
                 log.error("%s is dropped: %d commands wait", type(command).__name__, COMMANDS_MAX)
             is_new = flags != (self._stopping, self._pausing)
-            self._changes += is_new
+            self._changes += is_new or self.has_lease != had_lease
             self._changed.notify_all()
             callbacks = list(self._callbacks) if is_new else []
         for callback in callbacks:

@@ -25,6 +25,7 @@ __all__ = [
     "ConnectorReady",
     "Event",
     "Failed",
+    "Lease",
     "LoadOffsets",
     "MakeTaskConfigs",
     "Message",
@@ -43,6 +44,7 @@ __all__ = [
     "Stopped",
     "StoreOffsets",
     "TaskConfigsMade",
+    "TopicsUsed",
     "decode",
     "encode",
 ]
@@ -120,6 +122,17 @@ class SetLevel(Command):
 
     logger: str
     level: str
+
+
+@attrs.frozen
+class Lease(Command):
+    """The group counts on this worker until a time, in seconds of this machine's monotonic clock.
+
+    After it others may run the same task: nothing may be sent, put or stored before the next
+    lease. A worker that is alone grants none, and its tasks need none.
+    """
+
+    until_s: float
 
 
 @attrs.frozen
@@ -222,6 +235,13 @@ class Progress(Event):
     last_record_ms: int
     last_commit_ms: int
     errors: int = 0
+
+
+@attrs.frozen
+class TopicsUsed(Event):
+    """Topics that a task sent to or read from, each told once by a task."""
+
+    topics: Sequence[str]
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ from penstock.runtime.host.messages import (
     Command,
     Event,
     Failed,
+    Lease,
     LoadOffsets,
     StartConnector,
     StartTask,
@@ -55,6 +56,7 @@ class _Seat:
     host: Host
     kill_at: Timer | None = None
     kill_due_s: float = math.inf
+    barred: bool = False
 
 
 class Supervisor:
@@ -75,6 +77,7 @@ class Supervisor:
         self._on_event = on_event
         self._on_idle = on_idle
         self._seats: dict[HostKey, _Seat] = {}
+        self._lease: Lease | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -95,6 +98,8 @@ class Supervisor:
         self._seats[key] = _Seat(
             key, incarnation, self._launcher.launch(_title(key), command, news)
         )
+        if self._lease is not None:
+            self._seats[key].host.send(self._lease)
 
     def send(self, key: HostKey, command: Command) -> None:
         """Pass a command on; does nothing when no such host lives."""
@@ -106,6 +111,19 @@ class Supervisor:
         """Pass a command on to every host."""
         for seat in self._seats.values():
             seat.host.send(command)
+
+    def grant(self, lease: Lease) -> None:
+        """Lengthen the lease of all hosts but those that lost theirs for good."""
+        self._lease = lease
+        for seat in self._seats.values():
+            if not seat.barred:
+                seat.host.send(lease)
+
+    def end_leases(self) -> None:
+        """Let no host that lives now send any more: its task may run elsewhere."""
+        self.grant(Lease(0.0))
+        for seat in self._seats.values():
+            seat.barred = True
 
     def stop(self, key: HostKey, timeout_ms: int) -> None:
         """Ask a host to end and kill it after ``timeout_ms``; a nearer deadline stays."""

@@ -29,6 +29,7 @@ class TopicOffsetStore:
     ) -> None:
         """Nothing is read before :meth:`start`."""
         self._topic = topic
+        self.may_write: Callable[[], bool] = lambda: True
         self._writer = writer
         self._lock = threading.Lock()  # guards _entries and _fresh
         self._entries: dict[bytes, bytes] = {}
@@ -77,7 +78,15 @@ class TopicOffsetStore:
 
         Stored means acknowledged by the topic; a failure may leave some of the entries stored,
         each of them a position that was safe to store.
+
+        Raises:
+            StorageError: not stored; or ``may_write`` says that other workers may have stored
+                later ones by now.
         """
+        if not self.may_write():
+            raise StorageError(
+                "source offsets are not stored: this worker may have lost its place in its group"
+            )
         self._wait(self._writer.write(self._topic, list(entries.items())), "stored")
 
     def _wait(self, future: Future[Any], what: str) -> None:

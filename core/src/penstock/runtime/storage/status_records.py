@@ -173,7 +173,7 @@ class StatusBoard:
 
     def names(self) -> set[str]:
         """Return every connector that something is known of."""
-        return {*self._connectors, *self._tasks}
+        return {*self._connectors, *self._tasks, *self._topics}
 
     def fold(self, key: bytes | None, value: bytes | None) -> bool:
         """Take a record; return False for one that cannot be understood, which is left alone."""

@@ -19,6 +19,7 @@ from penstock.runtime.tasks.context import SinkContext
 from penstock.runtime.tasks.dead_letters import DeadLetters
 from penstock.runtime.tasks.delivery import Deliverer
 from penstock.runtime.tasks.progress import ProgressMeter
+from penstock.runtime.tasks.used_topics import UsedTopics
 
 __all__ = ["SinkTaskRunner"]
 
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 POLL_MAX_S: Final = 0.5
 BACKOFF_FIRST_S: Final = 0.1
 BACKOFF_MAX_S: Final = 10.0
+HOLD_S: Final = 0.5
+"""How long to wait for a lease before asking again."""
+HOLD_TOLD_S: Final = 30.0
 
 
 class SinkTaskRunner:
@@ -64,10 +68,12 @@ class SinkTaskRunner:
         self._waiting: list[FetchedBatch] = []
         self._ready: tuple[FetchedBatch, Sequence[Batch]] | None = None
         self._retry_at_s = 0.0
+        self._hold_told_s = 0.0
         self._backoff_s = BACKOFF_FIRST_S
         self._commit_at_s = time.monotonic() + flush_interval_s
         self._over = False
         self.progress = ProgressMeter(control)
+        self._used_topics = UsedTopics(control)
         consumer.subscribe(
             topics,
             Assignment(
@@ -110,6 +116,9 @@ class SinkTaskRunner:
     def _deliver(self) -> None:
         """Put what was fetched, one partition's run after the other; keep what must be repeated."""
         while self._waiting:
+            if not self._control.has_lease:
+                self._hold()
+                return
             fetched = self._waiting[0]
             batches = self._converted(fetched)
             try:
@@ -125,6 +134,7 @@ class SinkTaskRunner:
             place = TopicPartition(fetched.topic, fetched.partition)
             self._consumed[place] = fetched.next_offset
             self.progress.moved(len(fetched))
+            self._used_topics.note(fetched.topic)
             del self._waiting[0]
         self._backoff_s = BACKOFF_FIRST_S
 
@@ -151,6 +161,14 @@ class SinkTaskRunner:
         log.warning("put will be repeated in %.1f s: %s", delay_s, problem)
         self._retry_at_s = time.monotonic() + delay_s
         self._backoff_s = min(self._backoff_s * 2, BACKOFF_MAX_S)
+        self._consumer.pause(list(self._context.assigned))
+
+    def _hold(self) -> None:
+        """Put nothing until the worker's place in its group is sure again."""
+        if time.monotonic() >= self._hold_told_s:
+            self._hold_told_s = time.monotonic() + HOLD_TOLD_S
+            log.warning("nothing is put: this worker may have lost its place in its group")
+        self._retry_at_s = time.monotonic() + HOLD_S
         self._consumer.pause(list(self._context.assigned))
 
     def _retry(self) -> None:
@@ -196,7 +214,7 @@ class SinkTaskRunner:
 
     def _commit_places(self, consumed: dict[TopicPartition, int], *, rewind: bool) -> None:
         """Commit ``consumed``; after a refusal of the task, ``rewind`` reads the records again."""
-        if not consumed or consumed == self._committed:
+        if not consumed or consumed == self._committed or not self._control.has_lease:
             return
         if not self._letters_stored():
             return

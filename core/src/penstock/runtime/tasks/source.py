@@ -21,6 +21,7 @@ from penstock.runtime.pipeline.codec import Encoded, RecordCodec, in_order
 from penstock.runtime.pipeline.failure import Failure, Polled
 from penstock.runtime.pipeline.policy import Stage
 from penstock.runtime.tasks.progress import ProgressMeter
+from penstock.runtime.tasks.used_topics import UsedTopics
 
 __all__ = ["SourceTaskRunner"]
 
@@ -30,6 +31,8 @@ BACKOFF_FIRST_S: Final = 0.1
 BACKOFF_MAX_S: Final = 10.0
 SOURCE_TASK: Final = "org.apache.kafka.connect.runtime.WorkerSourceTask"
 """What the original says failed when a record was not stored."""
+HOLD_S: Final = 1.0
+"""How long to wait for a lease before looking at the network again."""
 FULL_WAIT_S: Final = 0.05
 """How long to wait for room when the producer's queue is full, before looking at the flags."""
 
@@ -79,6 +82,7 @@ class SourceTaskRunner:
         self._unstored: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
         self._tells_records = type(task).commit_record is not SourceTask.commit_record
         self.progress = ProgressMeter(control)
+        self._used_topics = UsedTopics(control)
 
     def run(self) -> None:
         """Move records until the host is told to stop; raises what fails the task."""
@@ -87,6 +91,9 @@ class SourceTaskRunner:
         while not self._control.stopping:
             if self._control.pausing:
                 self._rest()
+                continue
+            if not self._control.has_lease:
+                self._hold()
                 continue
             self._collect(0)
             if time.monotonic() >= commit_at_s:
@@ -107,7 +114,7 @@ class SourceTaskRunner:
     def finish(self, timeout_s: float) -> None:
         """Wait for what is on its way and store the last offsets; ``timeout_s`` bounds it all."""
         deadline_s = time.monotonic() + timeout_s
-        while self._sent and time.monotonic() < deadline_s:
+        while self._sent and self._control.has_lease and time.monotonic() < deadline_s:
             self._producer.flush(max(0.0, min(0.5, deadline_s - time.monotonic())))
             self._collect(0)
         self.commit(max(0.1, deadline_s - time.monotonic()))
@@ -124,6 +131,15 @@ class SourceTaskRunner:
             self._collect(0)
         if not self._control.stopping:
             self._control.send(Running(type(self._task).version()))
+
+    def _hold(self) -> None:
+        """Send nothing until the worker's place in its group is sure again, or the task ends."""
+        log.warning("nothing is sent: this worker may have lost its place in its group")
+        while not (self._control.has_lease or self._control.stopping):
+            self._control.wait(HOLD_S)
+            self._collect(0)
+        if self._control.has_lease:
+            log.info("sending goes on: this worker has kept its place")
 
     def _send(self, polled: Batch | Sequence[SourceRecord]) -> None:
         batches = [polled] if isinstance(polled, Batch) else Batch.of_records(polled)
@@ -153,6 +169,9 @@ class SourceTaskRunner:
         row, total = 0, len(part.batch)
         backoff_s = BACKOFF_FIRST_S
         while row < total and not self._is_cancelled():
+            if not self._control.has_lease:
+                self._hold()
+                continue
             try:
                 taken = self._producer.send(part.batch, token, row)
             except RetriableError as problem:
@@ -169,10 +188,13 @@ class SourceTaskRunner:
                 self._collect(FULL_WAIT_S)
             row = taken
         self.progress.moved(total)
+        self._used_topics.note(part.batch.topic)
 
     def _is_cancelled(self) -> bool:
-        """Whether the time to stop in good order is over; what was not sent is read again."""
-        return self._control.stopping and self._control.stop_deadline_s <= 0
+        """Whether no more may be sent before the end; what was not sent is read again."""
+        if not self._control.stopping:
+            return False
+        return self._control.stop_deadline_s <= 0 or not self._control.has_lease
 
     def _collect(self, timeout_s: float) -> None:
         for delivery in self._producer.poll(timeout_s):
@@ -219,6 +241,8 @@ class SourceTaskRunner:
 
     def commit(self, timeout_s: float) -> None:
         """Store the offsets that are safe; what cannot be stored now is kept for the next time."""
+        if not self._control.has_lease:
+            return  # the task that runs elsewhere by now may have stored later ones
         safe = self._tracker.committable()
         if not safe and self._tracker.pending:
             # Rows hashed over several partitions are known to be safe only when all are.

@@ -10,11 +10,13 @@ from penstock.errors import ConnectError
 from penstock.runtime.herder.cluster.events import Allocation
 from penstock.runtime.herder.state import Action
 from penstock.runtime.storage.config_records import ConfigRecord
-from penstock.runtime.storage.status_records import Status, StatusKey
+from penstock.runtime.storage.status_records import Status, StatusKey, TopicUse, TopicUseKey
 
 __all__ = [
     "CatchUp",
     "ElsewhereError",
+    "EndLeases",
+    "GrantLease",
     "LeaveGroup",
     "MakeSessionKey",
     "PublishTasks",
@@ -24,6 +26,7 @@ __all__ = [
     "Wake",
     "WriteConfig",
     "WriteStatus",
+    "WriteTopicUse",
 ]
 
 
@@ -44,6 +47,26 @@ class WriteStatus(Action):
 
     key: StatusKey
     status: Status | None
+
+
+@attrs.frozen
+class WriteTopicUse(Action):
+    """Note in the status topic that a connector uses a topic; None forgets it."""
+
+    key: TopicUseKey
+    use: TopicUse | None
+
+
+@attrs.frozen
+class GrantLease(Action):
+    """Let the hosts of this worker send, put and store until ``until_s`` (monotonic)."""
+
+    until_s: float
+
+
+@attrs.frozen
+class EndLeases(Action):
+    """Let no host of this worker that lives now do so any more: the place is lost."""
 
 
 @attrs.frozen

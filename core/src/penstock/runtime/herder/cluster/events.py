@@ -14,6 +14,7 @@ __all__ = [
     "Allocation",
     "ConfigRead",
     "Joined",
+    "LeaseGiven",
     "Left",
     "Member",
     "Published",
@@ -64,10 +65,21 @@ class Joined:
 
 
 @attrs.frozen
+class LeaseGiven:
+    """The group counts on this worker until ``until_s`` (monotonic): it was heard just now."""
+
+    until_s: float
+
+
+@attrs.frozen
 class Left:
-    """This worker is no member any more; what it ran may run elsewhere soon."""
+    """This worker is no member any more; what it ran may run elsewhere soon.
+
+    ``expelled``: it may run there already.
+    """
 
     reason: str
+    expelled: bool = False
 
 
 @attrs.frozen

@@ -17,15 +17,19 @@ from penstock.runtime.herder import commands as cmd
 from penstock.runtime.herder.asked import Requested, Validated
 from penstock.runtime.herder.cluster.actions import (
     CatchUp,
+    EndLeases,
+    GrantLease,
     LeaveGroup,
     Rejoin,
     SetLevel,
     Wake,
+    WriteTopicUse,
 )
 from penstock.runtime.herder.cluster.events import (
     Allocation,
     ConfigRead,
     Joined,
+    LeaseGiven,
     Left,
     Published,
     StatusRead,
@@ -40,8 +44,8 @@ from penstock.runtime.herder.cluster.tasks import ask_again, publish_failed, tas
 from penstock.runtime.herder.cluster.views import planned_restart
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted, host_step
 from penstock.runtime.herder.state import Action, Reply
-from penstock.runtime.host.messages import Progress
-from penstock.runtime.model import ConnectorType
+from penstock.runtime.host.messages import Progress, TopicsUsed
+from penstock.runtime.model import ConnectorType, TaskId
 from penstock.runtime.storage.config_fold import (
     Change,
     ConnectorChanged,
@@ -80,6 +84,7 @@ ClusterEvent = (
     | ConfigRead
     | StatusRead
     | Joined
+    | LeaseGiven
     | Left
     | Written
     | Published
@@ -114,6 +119,7 @@ class ClusterHerder:
             Published: self._published,
             Tick: self._tick,
             Left: self._left_group,
+            LeaseGiven: self._lease_given,
             Joined: self._joined,
             ConfigRead: self._config_read,
         }
@@ -135,12 +141,26 @@ class ClusterHerder:
 
     def _host(self, event: HostReported | HostExitedEvent) -> list[Action]:
         actions = list(host_step(self.state.here, event, self._tasks_made))
-        if isinstance(event, HostReported) and isinstance(event.event, Progress):
-            return actions
+        if isinstance(event, HostReported):
+            if isinstance(event.event, Progress):
+                return actions
+            if isinstance(event.event, TopicsUsed):
+                return self._topics_used(event.key, event.event.topics)
         if isinstance(event, HostExitedEvent):
             name = event.key if isinstance(event.key, str) else event.key.connector
             actions += settle_connector(self.state, name)
         return [*actions, *tell_statuses(self.state, [event.key])]
+
+    def _topics_used(self, key: object, topics: Sequence[str]) -> list[Action]:
+        if not (isinstance(key, TaskId) and self.state.limits.topic_tracking):
+            return []
+        known = set(self.state.board.topics(key.connector))
+        use = TopicUse(key.task, self.state.wall_ms)
+        return [
+            WriteTopicUse(TopicUseKey(topic, key.connector), use)
+            for topic in topics
+            if topic not in known
+        ]
 
     def _requested(self, event: Requested) -> Sequence[Action]:
         if self._can_answer(event):
@@ -203,8 +223,12 @@ class ClusterHerder:
             actions += self._answer_early()
         return self._told(actions)
 
+    def _lease_given(self, event: LeaseGiven) -> Sequence[Action]:
+        return [] if self.state.group is None else [GrantLease(event.until_s)]
+
     def _left_group(self, event: Left) -> list[Action]:
-        return self._told(self._give_up())
+        barred: list[Action] = [EndLeases()] if event.expelled else []
+        return self._told([*barred, *self._give_up()])
 
     def _give_up(self) -> list[Action]:
         state = self.state

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from penstock.runtime.herder.cluster.actions import MakeSessionKey, WriteStatus
+from penstock.runtime.herder.cluster.actions import MakeSessionKey, WriteStatus, WriteTopicUse
 from penstock.runtime.herder.cluster.state import ClusterState
 from penstock.runtime.herder.state import Action
 from penstock.runtime.model import State, TaskId
-from penstock.runtime.storage.status_records import Status, StatusKey
+from penstock.runtime.storage.status_records import Status, StatusKey, TopicUseKey
 
 __all__ = ["clear_statuses", "renew_key"]
 
@@ -28,6 +28,9 @@ def clear_statuses(state: ClusterState) -> list[Action]:
         status = state.board.connector(name)
         if status is not None:
             actions.extend(_one(state, name, status, gone=found is None, workers=workers))
+        if found is None:
+            uses = [TopicUseKey(topic, name) for topic in state.board.topics(name)]
+            actions.extend(WriteTopicUse(use, None) for use in uses)
         for number, status in state.board.tasks(name).items():
             key = TaskId(name, number)
             actions.extend(_one(state, key, status, gone=number >= count, workers=workers))

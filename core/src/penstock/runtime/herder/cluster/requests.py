@@ -20,7 +20,7 @@ from penstock.runtime.herder import views as entry_views
 from penstock.runtime.herder.asked import Requested, Validated
 from penstock.runtime.herder.changes import config_of, offsets_work, patched, refusal
 from penstock.runtime.herder.cluster import views
-from penstock.runtime.herder.cluster.actions import ElsewhereError
+from penstock.runtime.herder.cluster.actions import ElsewhereError, WriteTopicUse
 from penstock.runtime.herder.cluster.state import ClusterState
 from penstock.runtime.herder.cluster.tasks import task_groups, write
 from penstock.runtime.herder.state import (
@@ -41,6 +41,7 @@ from penstock.runtime.storage.config_records import (
     RestartRequest,
     TargetStateSet,
 )
+from penstock.runtime.storage.status_records import TopicUseKey
 
 __all__ = ["Requests", "restart_here"]
 
@@ -63,6 +64,7 @@ class Requests:
             cmd.GetOffsets: self._offsets,
             cmd.AlterOffsets: self._alter_offsets,
             cmd.GetTopics: self._topics,
+            cmd.ResetTopics: self._reset_topics,
             cmd.GetWorkers: self._workers,
             cmd.PutConnector: self._put,
             cmd.PatchConnector: self._patch,
@@ -143,6 +145,11 @@ class Requests:
 
     def _topics(self, request: int, command: cmd.GetTopics) -> Sequence[Action]:
         return [Reply(request, self._state.board.topics(command.name))]
+
+    def _reset_topics(self, request: int, command: cmd.ResetTopics) -> Sequence[Action]:
+        used = self._state.board.topics(command.name)
+        gone = [WriteTopicUse(TopicUseKey(topic, command.name), None) for topic in used]
+        return [*gone, Reply(request)]
 
     def _workers(self, request: int, command: cmd.GetWorkers) -> Sequence[Action]:
         return [Reply(request, views.cluster_info(self._state))]

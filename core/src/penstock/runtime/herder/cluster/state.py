@@ -32,6 +32,7 @@ class ClusterLimits:
         sync_timeout_ms: how long a worker may lag behind the config topic.
         unsync_backoff_ms: how long it stays out of the group then.
         key_ttl_ms: age at which the leader makes a new session key.
+        topic_tracking: whether it is kept which topics a connector uses.
     """
 
     sync_timeout_ms: int = 3_000
@@ -39,6 +40,7 @@ class ClusterLimits:
     key_ttl_ms: int = 3_600_000
     key_algorithm: str = "HmacSHA256"
     key_bytes: int = 32
+    topic_tracking: bool = True
 
 
 @attrs.define
