@@ -63,7 +63,7 @@ class RowReader(Protocol):
     def read(self, payload: Any) -> Any:
         """Return the value of a payload given as JSON; raises DataError when it does not fit."""
 
-    def read_all(self, payloads: list[bytes]) -> list[Any] | None:
+    def read_all(self, payloads: list[bytes]) -> Sequence[Any] | None:
         """Return the values of payloads, or None when they have to be read one by one."""
 
     def read_most(self, payloads: list[bytes]) -> tuple[list[Any], list[int]] | None:

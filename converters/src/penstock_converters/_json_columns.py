@@ -11,15 +11,17 @@ import datetime as dt
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from penstock.data import INTEGER_BITS, Decimal, Schema, Timestamp, Type
+from penstock.data import INTEGER_BITS, Decimal, Schema, Structs, Timestamp, Type
 from penstock.errors import DataError
 from penstock_converters._javatext import double_text
-from penstock_converters._json_write import JsonWriter, to_wire
+from penstock_converters._json_template import StructTemplate
+from penstock_converters._json_write import JsonWriter, as_jackson, to_wire
 
 __all__ = ["ColumnWriter", "UnfitError", "compile_column"]
 
@@ -37,8 +39,6 @@ _MS: Final = dt.timedelta(milliseconds=1)
 _PLAIN_MIN: Final = 1e-3
 _PLAIN_MAX: Final = 1e7
 _UNFIT_NAME: Final = re.compile('["\\\\\x00-\x1f\ud800-\udfff]')
-_ASTRAL: Final = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
-_ESCAPE: Final = re.compile(rb'\\u00[01][0-9a-f]|\\["\\bfnrt]')
 _FAILURES: Final = (DataError, TypeError, ValueError, OverflowError, RecursionError, LookupError)
 
 
@@ -56,6 +56,7 @@ class ColumnWriter:
         self._encode_lines = msgspec.json.Encoder().encode_lines
         self._prefix = b"" if envelope is None else b'{"schema":' + envelope + b',"payload":'
         self._column: Column | None = None
+        self._template: StructTemplate | None = None
         self._until_compiled = _ROWS_BEFORE_COMPILED
 
     def rows(self, values: Sequence[Any]) -> list[bytes]:
@@ -66,7 +67,11 @@ class ColumnWriter:
                 self._column = self._compiled()
         if self._column is not None:
             try:
-                solid = values if isinstance(values, list) else list(values)
+                if isinstance(values, Structs) and self._template is not None:
+                    found = self._template.rows(values)
+                    if found is not None:
+                        return found
+                solid = values if isinstance(values, list | Structs) else list(values)
                 return self._rows_at_once(self._column(solid))
             except (UnfitError, msgspec.MsgspecError, *_FAILURES):
                 # The rows tell what is wrong, or are written exactly where only they can be.
@@ -77,15 +82,28 @@ class ColumnWriter:
         try:
             if self._schema is None:
                 return _bare_column
+            if self._schema.type is Type.STRUCT and self._schema.name not in _LOGICAL_NAMES:
+                self._template = self._made_template(self._schema)
             return compile_column(self._schema, self._writer)
         except (UnfitError, DataError):
             return None
+
+    def _made_template(self, schema: Schema) -> StructTemplate:
+        columns = [compile_column(field.schema, self._writer, 1) for field in schema.fields]
+        return StructTemplate.of(
+            schema, self._writer, [partial(self._lines, one) for one in columns], self._prefix
+        )
+
+    def _lines(self, column: Column, values: Sequence[Any]) -> Sequence[bytes]:
+        """Return the JSON of each value."""
+        solid = values if isinstance(values, list) else list(values)
+        return as_jackson(self._encode_lines(column(solid))[:-1]).split(b"\n")
 
     def _rows_at_once(self, payloads: Sequence[Any]) -> list[bytes]:
         if not payloads:
             return []
         # No line break stands in JSON as it is written here, so that one marks the end of a row.
-        lines = _as_jackson(self._encode_lines(payloads)[:-1])
+        lines = as_jackson(self._encode_lines(payloads)[:-1])
         if not self._prefix:
             return lines.split(b"\n")
         return list(map(self._prefix.__add__, (lines.replace(b"\n", b"}\n") + b"}").split(b"\n")))
@@ -97,28 +115,18 @@ class ColumnWriter:
         return self._prefix + payload + b"}" if self._prefix else payload
 
 
-def _as_jackson(lines: bytes) -> bytes:
-    """Write what lies past the basic plane as escapes, and hex digits in upper case."""
-    # To look for one byte is far cheaper than for four.
-    if b"\\" in lines and b"\\u00" in lines:
-        lines = _ESCAPE.sub(_upper_case, lines)
-    return lines if lines.isascii() else _ASTRAL.sub(_surrogates, lines)
-
-
-def _upper_case(match: re.Match[bytes]) -> bytes:
-    escape = match[0]
-    return escape[:2] + escape[2:].upper() if escape[1:2] == b"u" else escape
-
-
-def _surrogates(match: re.Match[bytes]) -> bytes:
-    code = ord(match[0].decode()) - 0x10000
-    return b"\\u%04X\\u%04X" % (0xD800 + (code >> 10), 0xDC00 + (code & 0x3FF))
-
-
 def compile_column(schema: Schema, writer: JsonWriter, depth: int = 0) -> Column:
     """Return the function for columns of a schema; raises UnfitError when there is none."""
     if depth > _DEPTH_MAX:
         raise UnfitError
+    if schema.type is Type.STRUCT and schema.name not in _LOGICAL_NAMES:
+        by_row = _rows_column(schema, writer, depth)
+        by_field = _struct_column(schema, writer, depth)
+        return lambda v: by_field(v) if isinstance(v, Structs) else by_row(v)
+    return _rows_column(schema, writer, depth)
+
+
+def _rows_column(schema: Schema, writer: JsonWriter, depth: int) -> Column:
     plain = _plain_type(schema, 0)
     if plain is not None and schema.type is Type.STRUCT:
         rows = GenericAlias(list, (plain,))
@@ -259,14 +267,17 @@ def _struct_column(schema: Schema, writer: JsonWriter, depth: int) -> Column:
         build = _row_class(schema, [(f"f{i}", Any) for i in range(len(names))])
 
     def column(values: Sequence[dict[Any, Any]]) -> Sequence[Any]:
-        if not known.issuperset(itertools.chain.from_iterable(values)):
-            raise UnfitError
+        if isinstance(values, Structs):
+            if not known.issuperset(values.columns):
+                raise UnfitError
+            given = [values.field(name) or [None] * len(values) for name in names]
+        else:
+            if not known.issuperset(itertools.chain.from_iterable(values)):
+                raise UnfitError
+            given = [[value.get(name) for value in values] for name in names]
         if not names:
-            return values
-        parts = [
-            write([value.get(name) for value in values])
-            for name, write in zip(names, columns, strict=True)
-        ]
+            return list(values)
+        parts = [write(one) for one, write in zip(given, columns, strict=True)]
         return list(map(build, *parts))
 
     return column

@@ -9,13 +9,26 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from types import GenericAlias
 from typing import Annotated, Any, Final, NotRequired, TypedDict
 
+import attrs
 import msgspec
 
-from penstock.data import INTEGER_BITS, Date, Decimal, EpochMillis, Schema, Time, Timestamp, Type
+from penstock.data import (
+    INTEGER_BITS,
+    Date,
+    Decimal,
+    EpochMillis,
+    Schema,
+    Structs,
+    Time,
+    Timestamp,
+    Type,
+)
 from penstock.errors import DataError
 from penstock_converters._javatext import to_float32
 from penstock_converters._json_bare import DEPTH_MAX, FAILURES, UnfitError, most, node_of
@@ -27,6 +40,7 @@ __all__ = ["PayloadReader"]
 Mend = Callable[[Any], Any]
 # To compile takes as long as to read some rows; a schema seen once is not worth it.
 _ROWS_BEFORE_COMPILED: Final = 8
+_USUAL_NAME: Final = re.compile(r"[ !#-\[\]-~]+")
 _SCALE_END: Final = 1 << 31
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MS: Final = dt.timedelta(milliseconds=1)
@@ -45,6 +59,7 @@ class PayloadReader:
         self._decode: Callable[[Any], Any] | None = None
         self._mend: Mend | None = None
         self._size: int | None = None
+        self._by_field: _ByField | None = None
         self._until_compiled = _ROWS_BEFORE_COMPILED
 
     def _count(self, rows: int) -> None:
@@ -63,6 +78,7 @@ class PayloadReader:
             if schema.type is Type.STRUCT and _only_fills(schema, reader):
                 # Nothing to mend when all rows have all fields, which is cheap to see.
                 self._size = len(schema.fields)
+                self._by_field = _ByField.of(schema, reader)
         except (UnfitError, DataError):
             pass
 
@@ -88,13 +104,17 @@ class PayloadReader:
         except RecursionError as problem:
             raise DataError("payload: nested too deep") from problem
 
-    def read_all(self, payloads: list[bytes]) -> list[Any] | None:
+    def read_all(self, payloads: list[bytes]) -> Sequence[Any] | None:
         """Return the values of payloads, or None when they have to be read one by one."""
         self._count(len(payloads))
         if self._decode is None:
             return None
         try:
             _check_text(b"\n".join(payloads))
+            if self._by_field is not None:
+                found = self._by_field.read(payloads)
+                if found is not None:
+                    return found
             values = list(map(self._decode, payloads))
             if self._mend is None or self._is_whole(values):
                 return values
@@ -126,6 +146,37 @@ class PayloadReader:
 
     def _is_whole(self, values: list[Any]) -> bool:
         return self._size is not None and None not in values and {*map(len, values)} == {self._size}
+
+
+@attrs.frozen
+class _ByField:
+    """Reads structs field by field, when there is nothing to mend but fields left out."""
+
+    decode: Callable[[bytes], Any]
+    fields: tuple[tuple[str, Callable[[Any], Any]], ...]
+
+    @classmethod
+    def of(cls, schema: Schema, reader: JsonReader) -> _ByField | None:
+        """Return what reads a struct's schema, None when a name is an odd one."""
+        names = [field.name for field in schema.fields]
+        if not names or not all(map(_USUAL_NAME.fullmatch, names)):
+            return None
+        members: list[Any] = []
+        for i, field in enumerate(schema.fields):
+            kind = _or_none(field.schema, _compile(field.schema, reader, 1)[0])
+            members.append((f"f{i}", kind, None) if field.schema.optional else (f"f{i}", kind))
+        rename = {f"f{i}": name for i, name in enumerate(names)}
+        row = msgspec.defstruct("Row", members, rename=rename, kw_only=True, gc=False)
+        decode = msgspec.json.Decoder(row, float_hook=decimal.Decimal).decode
+        return cls(decode, tuple((n, attrgetter(f"f{i}")) for i, n in enumerate(names)))
+
+    def read(self, payloads: list[bytes]) -> Structs | None:
+        """Return the structs of payloads, None when one of them is null."""
+        try:
+            rows = list(map(self.decode, payloads))
+        except FAILURES:
+            return None
+        return Structs({name: list(map(get, rows)) for name, get in self.fields}, len(rows))
 
 
 def _check_text(data: bytes) -> None:

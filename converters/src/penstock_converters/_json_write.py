@@ -21,7 +21,16 @@ from penstock.data import INTEGER_BITS, Date, Decimal, EpochMillis, Schema, Time
 from penstock.errors import DataError
 from penstock_converters._javatext import decimal_text, double_text, float_text, to_float32
 
-__all__ = ["DEPTH_MAX", "JsonWriter", "mismatch", "path_text", "quoted", "shown", "to_wire"]
+__all__ = [
+    "DEPTH_MAX",
+    "JsonWriter",
+    "as_jackson",
+    "mismatch",
+    "path_text",
+    "quoted",
+    "shown",
+    "to_wire",
+]
 
 DEPTH_MAX: Final = 1000
 """How deep JSON may be nested, on reading and on writing (source: Jackson's constraints)."""
@@ -344,3 +353,25 @@ def _opened(value: Any) -> tuple[str, Iterator[tuple[str, Any]], str]:
         return "{", ((f"{',' * (i > 0)}{quoted(name)}:", one) for i, (name, one) in members), "}"
     pairs = enumerate(value.items())
     return "[", (("," if i else "", [name, one]) for i, (name, one) in pairs), "]"
+
+
+_ESCAPE: Final = re.compile(rb'\\u00[01][0-9a-f]|\\["\\bfnrt]')
+_ASTRAL: Final = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
+
+
+def as_jackson(lines: bytes) -> bytes:
+    """Write what lies past the basic plane as escapes, and hex digits in upper case."""
+    # To look for one byte is far cheaper than for four.
+    if b"\\" in lines and b"\\u00" in lines:
+        lines = _ESCAPE.sub(_upper_case, lines)
+    return lines if lines.isascii() else _ASTRAL.sub(_surrogates, lines)
+
+
+def _upper_case(match: re.Match[bytes]) -> bytes:
+    escape = match[0]
+    return escape[:2] + escape[2:].upper() if escape[1:2] == b"u" else escape
+
+
+def _surrogates(match: re.Match[bytes]) -> bytes:
+    code = ord(match[0].decode()) - 0x10000
+    return b"\\u%04X\\u%04X" % (0xD800 + (code >> 10), 0xDC00 + (code & 0x3FF))

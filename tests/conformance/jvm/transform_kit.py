@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jpype
@@ -19,7 +20,9 @@ from penstock.data import (
     SinkOrigin,
     SinkRecord,
     SourceRecord,
+    Structs,
     Timestamp,
+    Type,
 )
 from penstock.errors import ConfigError, PenstockError
 from penstock.runtime.plugins import registry
@@ -193,14 +196,36 @@ def our_outcomes(name: str, config: dict[str, str], record: Record) -> tuple[Any
         by_row = None if after is None else shown(after)
     except PenstockError as error:
         by_row = _our_kind(error)
-    try:
-        changed = made().apply_batch(batch_of(record))
-        batches = [changed] if isinstance(changed, Batch) else list(changed)
-        rows = [shown(one) for batch in batches for one in batch.records()]
-        by_batch = rows[0] if rows else None
-    except PenstockError as error:
-        by_batch = _our_kind(error)
+    by_batch = _batch_outcome(made, batch_of(record))
+    # The same by field, as sources and converters give structs, must say the same.
+    by_field = _batch_outcome(made, by_fields(batch_of(record)))
+    assert by_field == by_batch, f"by field {by_field}, by row {by_batch}"
     return by_row, by_batch
+
+
+def _batch_outcome(made: Callable[[], Any], batch: Batch) -> Any:
+    try:
+        changed = made().apply_batch(batch)
+    except PenstockError as error:
+        return _our_kind(error)
+    batches = [changed] if isinstance(changed, Batch) else list(changed)
+    rows = [shown(one) for batch in batches for one in batch.records()]
+    return rows[0] if rows else None
+
+
+def by_fields(batch: Batch) -> Batch:
+    """Return a batch whose structs are kept by field, where they are structs at all."""
+    batch = batch.with_keys(_by_field(batch.keys, batch.key_schema), batch.key_schema)
+    return batch.with_values(_by_field(batch.values, batch.value_schema), batch.value_schema)
+
+
+def _by_field(rows: Sequence[Any], schema: Schema | None) -> Sequence[Any]:
+    if schema is None or schema.type is not Type.STRUCT:
+        return rows
+    if not all(isinstance(row, dict) for row in rows):
+        return rows
+    names = [field.name for field in schema.fields]
+    return Structs({name: [row.get(name) for row in rows] for name in names}, len(rows))
 
 
 def _our_kind(error: PenstockError) -> str:

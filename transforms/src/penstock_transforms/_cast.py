@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from penstock.config import config, key
-from penstock.data import Date, Decimal, Schema, Time, Timestamp, Type
+from penstock.data import Date, Decimal, Repeat, Schema, Structs, Time, Timestamp, Type
 from penstock.errors import DataError
 from penstock_transforms._castings import cast_column
 from penstock_transforms._sided import (
@@ -136,6 +136,8 @@ class Cast(SidedTransform[CastConfig]):
         self, values: Sequence[Any], schema: Schema | None, target: Type, name: str | None
     ) -> Sequence[Any]:
         try:
+            if isinstance(values, Repeat) and len(values):
+                return Repeat(cast_column([values.value], schema, target)[0], len(values))
             return cast_column(values, schema, target)
         except DataError as problem:
             where = f"the {self.side.value}" if name is None else f"field '{name}'"
@@ -172,6 +174,8 @@ class Cast(SidedTransform[CastConfig]):
 
 
 def _taken(rows: Sequence[dict[str, Any]], name: str) -> Sequence[Any]:
+    if isinstance(rows, Structs):
+        return rows.field(name) or [None] * len(rows)
     try:
         return list(map(itemgetter(name), rows))
     except KeyError:
@@ -184,6 +188,8 @@ def _with_columns(
     """Return copies of the rows with other values, spelt out for few: that is faster."""
     if not columns:
         return rows
+    if isinstance(rows, Structs):
+        return rows.changed(columns)
     if len(columns) == 1:
         ((a, xs),) = columns.items()
         return [{**row, a: x} for row, x in zip(rows, xs)]  # noqa: B905 - both are as long

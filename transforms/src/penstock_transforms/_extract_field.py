@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from penstock.config import config, key
-from penstock.data import Schema, Type
+from penstock.data import Schema, Structs, Type
 from penstock.errors import DataError
 from penstock_transforms._paths import parse_path
 from penstock_transforms._sided import (
@@ -96,7 +96,7 @@ class ExtractField(SidedTransform[ExtractFieldConfig]):
         """Take step by step for the whole column; row by row where a value is of another kind."""
         at = values
         for step, field in zip(self._path, found.schemas, strict=True):
-            if not _ALL_DICTS.issuperset(map(type, at)):
+            if not (isinstance(at, Structs) or _ALL_DICTS.issuperset(map(type, at))):
                 return [None if v is None else self._of_struct(v, schema, found) for v in values]
             taken = _taken(at, step)
             if self.config.replace_null_with_default and field.default is not None:
@@ -126,8 +126,10 @@ class ExtractField(SidedTransform[ExtractFieldConfig]):
         return at
 
 
-def _taken(values: Sequence[Any], name: str) -> list[Any]:
+def _taken(values: Sequence[Any], name: str) -> Sequence[Any]:
     """Return one field of dicts; None of None and of a dict that leaves it out."""
+    if isinstance(values, Structs):
+        return values.field(name) or [None] * len(values)
     try:
         return list(map(itemgetter(name), values))
     except (KeyError, TypeError):

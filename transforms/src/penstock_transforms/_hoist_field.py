@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.config import config, key
-from penstock.data import Schema
+from penstock.data import Schema, Structs
 from penstock_transforms._sided import Around, SchemaCache, SidedTransform
 
 __all__ = ["HoistField"]
@@ -32,5 +32,6 @@ class HoistField(SidedTransform[HoistFieldConfig]):
     ) -> tuple[Sequence[Any], Schema | None]:
         """Wrap every value."""
         name = self.config.field
-        hoisted = [{name: value} for value in values]
-        return hoisted, None if schema is None else self._schemas.get(schema)
+        if schema is not None:
+            return Structs({name: values}, len(values)), self._schemas.get(schema)
+        return [{name: value} for value in values], None

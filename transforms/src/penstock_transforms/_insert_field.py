@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from penstock.config import config, key
-from penstock.data import Repeat, Schema, Timestamp
+from penstock.data import Repeat, Schema, Structs, Timestamp
 from penstock.errors import ConfigError, DataError, Problem
 from penstock_transforms._sided import (
     Around,
@@ -110,6 +110,8 @@ class InsertField(SidedTransform[InsertFieldConfig]):
             if self.config.replace_null_with_default:
                 rows = _defaulted(rows, schema)
         added = {one.name: one.values(around, schema is not None) for one in self._insertions}
+        if schema is not None and isinstance(rows, Structs):
+            return rows.changed(added), self._schemas.get(schema)
         constant = {n: c.value for n, c in added.items() if isinstance(c, Repeat)}
         fixed = {name: value for name, value in constant.items() if value is not None}
         varying = {name: column for name, column in added.items() if name not in constant}

@@ -16,7 +16,10 @@ from penstock.data import (
     Date,
     Decimal,
     EpochMillis,
+    Repeat,
     Schema,
+    Structs,
+    Text,
     Time,
     Timestamp,
     Type,
@@ -180,6 +183,8 @@ class MaskField(SidedTransform[MaskFieldConfig]):
         rows = layout.fill.rows(rows)
         constants: dict[str, Any] = {}
         columns: dict[str, list[Any]] = {}
+        if isinstance(rows, Structs):
+            return self._by_field(rows, layout), schema
         for field, name, mask in layout.masks:
             nulls = [row.get(name) is None for row in rows]
             if not field.optional and True in nulls:
@@ -190,6 +195,21 @@ class MaskField(SidedTransform[MaskFieldConfig]):
                 value = mask.given(self._where(name))
                 columns[name] = [None if null else value for null in nulls]
         return _merged(rows, constants, columns), schema
+
+    def _by_field(self, rows: Structs, layout: _Layout) -> Structs:
+        masked: dict[str, Sequence[Any]] = {}
+        for field, name, mask in layout.masks:
+            column = rows.field(name) or Repeat(None, len(rows))
+            raw = column.utf8 if isinstance(column, Text) else column
+            has_null = raw.value is None if isinstance(raw, Repeat) else None in raw
+            if has_null and not field.optional:
+                raise DataError(f"Invalid value: null used for required field '{name}'")
+            if not has_null:
+                masked[name] = Repeat(mask.given(self._where(name)), len(rows))
+            elif any(one is not None for one in raw):
+                value = mask.given(self._where(name))
+                masked[name] = [None if one is None else value for one in raw]
+        return rows.changed(masked)
 
     def _where(self, name: str) -> str:
         return f"field '{name}' of the {self.side.value}"

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from penstock.config import config, key
-from penstock.data import Schema
+from penstock.data import Schema, Structs
 from penstock_transforms._sided import (
     Around,
     SchemaCache,
@@ -108,6 +108,8 @@ class ReplaceField(SidedTransform[ReplaceFieldConfig]):
             return self._changed_maps(maps(values, PURPOSE)), None
         rows = structs(values, schema, PURPOSE)
         layout = self._layouts.get(schema)
+        if isinstance(rows, Structs) and not layout.has_defaults:
+            return _by_field(rows, layout), layout.schema
         if not layout.has_defaults and layout.old:
             try:
                 return _fast(rows, layout), layout.schema
@@ -151,6 +153,12 @@ class _NewNames(dict[str, "str | None"]):
     def __missing__(self, name: str) -> str | None:
         found = self[name] = self._rename(name) if self._is_kept(name) else None
         return found
+
+
+def _by_field(rows: Structs, layout: _Layout) -> Structs:
+    names = zip(layout.new, layout.old, strict=True)
+    columns = {new: rows.columns[old] for new, old in names if old in rows.columns}
+    return Structs(columns, len(rows))
 
 
 def _fast(rows: Sequence[dict[str, Any]], layout: _Layout) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from penstock.api import Batch, Record, Transform
-from penstock.data import Lazy, Repeat, Schema, SinkOrigin, SinkRecord, Text, Type, pick
+from penstock.data import Lazy, Repeat, Schema, SinkOrigin, SinkRecord, Structs, Text, Type, pick
 from penstock.errors import DataError
 
 __all__ = [
@@ -167,7 +167,9 @@ def require_map(value: Any, purpose: str) -> dict[str, Any]:
 
 def structs(values: Sequence[Any], schema: Schema, purpose: str) -> Sequence[dict[str, Any]]:
     """Return a column of structs, checked at once; see :func:`require_struct`."""
-    if schema.type is Type.STRUCT and set(map(type, values)) <= _ONLY_DICTS:
+    if schema.type is Type.STRUCT and (
+        isinstance(values, Structs) or set(map(type, values)) <= _ONLY_DICTS
+    ):
         return values
     return [require_struct(value, schema, purpose) for value in values]
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from penstock.config import config, key
-from penstock.data import Date, Schema, Time, Timestamp, Type
+from penstock.data import Date, Repeat, Schema, Structs, Time, Timestamp, Type
 from penstock.errors import ConfigError, DataError, Problem
 from penstock_transforms._sided import (
     Around,
@@ -168,6 +168,8 @@ class TimestampConverter(SidedTransform[TimestampConverterConfig]):
     def _structs(self, values: Sequence[Any], layout: _Layout) -> Sequence[Any]:
         solid = [row for row in values if row is not None] if None in values else values
         rows = layout.fill.rows(solid)
+        if isinstance(rows, Structs):
+            return self._by_field(rows, layout)
         if layout.field is not None and rows:
             name = self.config.field
             kind = self._supported(layout.kind, layout.field)
@@ -176,6 +178,24 @@ class TimestampConverter(SidedTransform[TimestampConverterConfig]):
                 raise DataError(f"Invalid value: null used for required field '{name}'")
             rows = [{**row, name: value} for row, value in zip(rows, converted)]  # noqa: B905 - both are as long
         return rows if len(rows) == len(values) else _with_nulls(values, rows)
+
+    def _by_field(self, rows: Structs, layout: _Layout) -> Structs:
+        """Convert one column; the others stay as they are."""
+        name = self.config.field
+        if layout.field is None or not len(rows):
+            return rows
+        kind = self._supported(layout.kind, layout.field)
+        column = rows.field(name) or [None] * len(rows)
+        converted: Sequence[Any]
+        if isinstance(column, Repeat):
+            (one,) = self._converted([column.value], kind)
+            converted = Repeat(one, len(rows))
+        else:
+            converted = self._converted(column, kind)
+        has_null = converted.value is None if isinstance(converted, Repeat) else None in converted
+        if has_null and not layout.field.optional:
+            raise DataError(f"Invalid value: null used for required field '{name}'")
+        return rows.changed({name: converted})
 
     def _maps(self, values: Sequence[Any]) -> Sequence[Any]:
         name = self.config.field

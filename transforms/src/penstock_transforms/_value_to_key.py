@@ -10,7 +10,7 @@ import attrs
 
 from penstock.api import Batch, Record, Transform
 from penstock.config import config, key
-from penstock.data import Schema
+from penstock.data import Repeat, Schema, Structs
 from penstock.errors import DataError
 from penstock_transforms._sided import SchemaCache, maps, require_struct, structs
 
@@ -86,6 +86,10 @@ class ValueToKey(Transform[ValueToKeyConfig]):
             return rows, schema
         require_struct(rows[0], schema, PURPOSE)
         layout = self._layouts.get(schema)
+        if isinstance(rows, Structs) and not layout.defaults:
+            columns = {name: rows.field(name) or Repeat(None, len(rows)) for name in self._names}
+            if not any(None in columns[name] for name in layout.required):
+                return Structs(columns, len(rows)), layout.schema
         keys = _taken(rows, self._names)
         for name, default in layout.defaults:
             for one in keys:

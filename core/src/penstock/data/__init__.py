@@ -8,6 +8,7 @@ from penstock.data._logical import Date, Decimal, EpochMillis, Time, Timestamp
 from penstock.data._position import TopicPartition
 from penstock.data._record import Record, SinkRecord, SourceRecord
 from penstock.data._schema import Field, Schema, Type
+from penstock.data._structs import Structs
 from penstock.data._validate import INTEGER_BITS, infer_schema, validate_value
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "SinkRecord",
     "SourceOrigin",
     "SourceRecord",
+    "Structs",
     "Text",
     "Time",
     "Timestamp",

@@ -167,6 +167,9 @@ def pick(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
     if isinstance(column, Lazy):
         # Still made only if somebody looks: most tasks never ask for timestamps.
         return Lazy(len(rows), lambda: pick(column.made(), rows))
+    picked = getattr(column, "picked", None)
+    if picked is not None:  # Structs, which know this module
+        return picked(rows)  # type: ignore[no-any-return]  # a column of the same kind
     if isinstance(column, Text):
         raw = column.utf8
         return Text([raw[row] for row in rows])  # type: ignore[return-value]  # T is str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from penstock.data import (
     SinkOrigin,
     SinkRecord,
     SourceRecord,
+    Structs,
     Text,
     Type,
 )
@@ -95,19 +97,26 @@ def records(
 def columns(draw: st.DrawFn, schema: Schema | None, size: int) -> Column:
     """Columns of values of a schema, in each form that converters and sources give.
 
-    A plain list, :class:`penstock.data.Repeat`, :class:`penstock.data.Lazy`, and
-    :class:`penstock.data.Text` of strings.
+    A plain list, :class:`penstock.data.Repeat`, :class:`penstock.data.Lazy`,
+    :class:`penstock.data.Text` of strings and :class:`penstock.data.Structs` of structs.
     """
-    form = draw(st.sampled_from(["list", "list", "list", "repeat", "lazy", "text"]))
+    form = draw(st.sampled_from(["list", "list", "structs", "repeat", "lazy", "text"]))
     if form == "repeat":
         return Repeat(draw(values(schema)), size)
     column = draw(st.lists(values(schema), min_size=size, max_size=size))
     if form == "lazy":
         return Lazy(size, lambda: column)
+    if form == "structs" and schema is not None and schema.type is Type.STRUCT:
+        return column if None in column else _by_field(schema, column)
     if form == "text" and schema is not None and schema.type is Type.STRING:
         text = Text.checked([None if one is None else one.encode() for one in column])
         return column if text is None else text
     return column
+
+
+def _by_field(schema: Schema, rows: Sequence[dict[str, Any]]) -> Structs:
+    names = [field.name for field in schema.fields]
+    return Structs({name: [row.get(name) for row in rows] for name in names}, len(rows))
 
 
 @st.composite

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from penstock.data import Schema, Type
+from penstock.data import Repeat, Schema, Structs, Type
 from penstock_file._render import render, render_line
 
 __all__ = ["render_column", "render_texts"]
@@ -33,7 +33,7 @@ def render_texts(values: Sequence[Any], schema: Schema | None) -> list[str] | No
     """Return the lines of structs as text; None when they have to be rendered one by one."""
     if schema is None or schema.type is not Type.STRUCT or not schema.fields:
         return None
-    if not _DICTS.issuperset(map(type, values)):
+    if not (isinstance(values, Structs) or _DICTS.issuperset(map(type, values))):
         return None
     return _structs(values, schema)
 
@@ -43,6 +43,12 @@ def _structs(values: Sequence[dict[str, Any]], schema: Schema) -> list[str]:
     parts: list[str] = []
     for field in schema.fields:
         column = _field(values, field.name)
+        if isinstance(column, Repeat):
+            if column.value is not None:
+                parts.append(
+                    f",{field.name}={render(column.value, field.schema)}".replace("%", "%%")
+                )
+            continue
         # Every field begins with a comma, so that one that is null leaves nothing behind.
         prefix = f",{field.name}="
         kinds = set(map(type, column))
@@ -53,6 +59,8 @@ def _structs(values: Sequence[dict[str, Any]], schema: Schema) -> list[str]:
         else:
             columns.append(_texts(column, field.schema, kinds))
             parts.append(prefix.replace("%", "%%") + "%s")
+    if not columns:
+        return ["Struct{" + "".join(parts).replace("%%", "%")[1:] + "}"] * len(values)
     if parts[0] == "%s":
         filled = map("".join(parts).__mod__, zip(*columns, strict=True))
         return ["Struct{" + text[1:] + "}" for text in filled]
@@ -60,7 +68,9 @@ def _structs(values: Sequence[dict[str, Any]], schema: Schema) -> list[str]:
     return list(map(template.__mod__, zip(*columns, strict=True)))
 
 
-def _field(values: Sequence[dict[str, Any]], name: str) -> list[Any]:
+def _field(values: Sequence[dict[str, Any]], name: str) -> Sequence[Any]:
+    if isinstance(values, Structs):
+        return values.field(name) or Repeat(None, len(values))
     try:
         return list(map(itemgetter(name), values))
     except KeyError:
