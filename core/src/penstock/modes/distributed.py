@@ -190,6 +190,8 @@ class ClusterWorker:
             version=KAFKA_VERSION,
             commit=f"penstock-{__version__}",
             cluster_id=cluster_id,
+            topic_tracking=self._settings.topic_tracking_enable,
+            topic_tracking_reset=self._settings.topic_tracking_allow_reset,
             cluster=ClusterAccess(
                 session_key=lambda: parts.topics.config.snapshot.session_key,
                 is_signed=lambda: parts.topics.config.snapshot.session_key is not None,

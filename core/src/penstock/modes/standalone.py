@@ -20,6 +20,7 @@ from penstock.errors import PenstockError, StartupError, StorageError
 from penstock.modes.addresses import advertised, shown_url
 from penstock.runtime.clock import SystemClock
 from penstock.runtime.files import ConnectorFile
+from penstock.runtime.herder.asked import Tick
 from penstock.runtime.herder.commands import PutConnector
 from penstock.runtime.herder.driver import HerderDriver
 from penstock.runtime.herder.standalone import StandaloneHerder
@@ -105,7 +106,7 @@ class StandaloneWorker:
                 one.close()
 
     def _driver(self, worker: Worker, first: socket.socket) -> HerderDriver:
-        own = self._settings
+        own, clock = self._settings, SystemClock()
         driver = HerderDriver(
             StandaloneHerder(
                 advertised(first, own.rest_advertised_host_name, own.rest_advertised_port)
@@ -113,6 +114,7 @@ class StandaloneWorker:
             worker,
             worker_config=self._raw,
             stop_timeout_ms=self._settings.task_shutdown_graceful_timeout_ms,
+            ticks=lambda: Tick(int(clock.monotonic_s() * 1000), clock.now_ms()),
         )
 
         def on_event(key: str | TaskId, incarnation: int, event: HostEvent | HostExited) -> None:

@@ -46,6 +46,8 @@ class RestService:
         version, commit, cluster_id: what ``GET /`` says.
         levels: the log levels of the worker; ``set_level`` changes them, in its hosts too.
         cluster: None on a worker that is alone.
+        topic_tracking: whether it is kept which topics a connector uses.
+        topic_tracking_reset: whether that may be reset.
     """
 
     submit: Callable[[Command], Future[Any]]
@@ -57,6 +59,8 @@ class RestService:
     levels: LevelBook
     set_level: Callable[[str, str], Sequence[str]]
     cluster: ClusterAccess | None = None
+    topic_tracking: bool = True
+    topic_tracking_reset: bool = True
 
     async def ask(self, command: Command) -> Any:
         """Return the herder's reply; raises its error, or TimedOutError after 90 s."""

@@ -25,6 +25,7 @@ from penstock.runtime.connector_keys import (
 )
 from penstock.runtime.pipeline.policy import ErrorPolicy
 from penstock.runtime.plugins.names import side_of
+from penstock.runtime.restart_keys import restart_values
 
 __all__ = [
     "ConnectorPlan",
@@ -157,6 +158,7 @@ def _problems(
         checked += ConfigSpec.of(SinkKeys).check(raw)
     if is_sink is not True:
         checked += ConfigSpec.of(SourceKeys).check(raw)
+    checked += restart_values(raw)
     for kind, keys in (
         ("transforms", TransformKeys),
         ("transforms", ConditionKeys),

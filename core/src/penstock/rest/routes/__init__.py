@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.rest.routes import connectors, loggers, ours, plugins, root, tasks
+from penstock.rest.routes import connectors, loggers, ours, plugins, root, tasks, topics
 from penstock.rest.routing import Route
 
 __all__ = ["admin_routes", "all_routes", "user_routes"]
@@ -24,6 +24,7 @@ def user_routes() -> list[Route]:
         *root.ROUTES,
         *connectors.ROUTES,
         *tasks.ROUTES,
+        *topics.ROUTES,
         *plugins.ROUTES,
         *ours.ROUTES,
     ]

@@ -9,7 +9,7 @@ import attrs
 
 from penstock.runtime.herder import commands as cmd
 
-__all__ = ["Requested", "Validated"]
+__all__ = ["Requested", "Tick", "Validated"]
 
 
 @attrs.frozen
@@ -28,3 +28,11 @@ class Validated:
     infos: Mapping[str, Any] | None = None
     type: str = "unknown"
     error: Exception | None = None
+
+
+@attrs.frozen
+class Tick:
+    """Time has passed; ``now_ms`` is monotonic, ``wall_ms`` Unix."""
+
+    now_ms: int
+    wall_ms: int

@@ -20,6 +20,7 @@ from penstock.runtime.herder.state import (
     HostKey,
     OffsetsWork,
     Reply,
+    Say,
     SendToHost,
     StartHost,
     StopHost,
@@ -205,6 +206,8 @@ class HerderDriver:
             self._validate(action)
         elif isinstance(action, OffsetsWork):
             self._offsets(action)
+        elif isinstance(action, Say):
+            log.warning("%s", action.text)
         elif isinstance(action, Reply):
             self._reply(action.request, action.result, action.error)
         else:

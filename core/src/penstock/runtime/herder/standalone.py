@@ -13,7 +13,7 @@ from typing import Any
 from penstock.errors import AlreadyExistsError, BadRequestError, NotFoundError
 from penstock.runtime.herder import commands as cmd
 from penstock.runtime.herder import views
-from penstock.runtime.herder.asked import Requested, Validated
+from penstock.runtime.herder.asked import Requested, Tick, Validated
 from penstock.runtime.herder.changes import config_of, offsets_work, patched, refusal
 from penstock.runtime.herder.hosts import (
     HostExitedEvent,
@@ -22,6 +22,7 @@ from penstock.runtime.herder.hosts import (
     host_step,
     run_tasks,
 )
+from penstock.runtime.herder.recovery import Recovery
 from penstock.runtime.herder.state import (
     Action,
     ConnectorEntry,
@@ -40,7 +41,7 @@ from penstock.runtime.model import ConnectorType, State, TargetState, TaskId
 __all__ = ["Event", "StandaloneHerder"]
 
 
-Event = Requested | Validated | HostStarted | HostReported | HostExitedEvent
+Event = Requested | Validated | HostStarted | HostReported | HostExitedEvent | Tick
 
 
 class StandaloneHerder:
@@ -52,6 +53,7 @@ class StandaloneHerder:
     def __init__(self, worker_id: str) -> None:
         self.worker_id = worker_id
         self.state = HerderState()
+        self._recovery = Recovery()
         self._handlers: Mapping[type[cmd.Command], Callable[[int, Any], Sequence[Action]]] = {
             cmd.ListConnectors: self._list,
             cmd.GetConnector: self._get,
@@ -80,6 +82,8 @@ class StandaloneHerder:
                 return [Reply(event.request, error=problem)]
         if isinstance(event, Validated):
             return self._validated(event)
+        if isinstance(event, Tick):
+            return self._recovery.step(self.state.slots, event.now_ms)
         if isinstance(event, HostReported) and isinstance(event.event, TopicsUsed):
             return self._topics_used(event.key, event.event.topics)
         return host_step(self.state, event, run_tasks)

@@ -26,6 +26,7 @@ __all__ = [
     "OffsetsWork",
     "Phase",
     "Reply",
+    "Say",
     "SendToHost",
     "Slot",
     "Spec",
@@ -172,6 +173,13 @@ class Reply(Action):
     request: int
     result: Any = None
     error: Exception | None = None
+
+
+@attrs.frozen
+class Say(Action):
+    """Write a warning to the log."""
+
+    text: str
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from penstock.runtime.group.protocol import Allocation
+from penstock.runtime.herder.asked import Tick
 from penstock.runtime.storage.config_fold import Change, ConfigSnapshot
 from penstock.runtime.storage.status_records import Status, StatusKey, TopicUse, TopicUseKey
 
@@ -115,11 +116,3 @@ class Published:
 
     name: str
     error: str | None = None
-
-
-@attrs.frozen
-class Tick:
-    """Time has passed; ``now_ms`` is monotonic, ``wall_ms`` Unix."""
-
-    now_ms: int
-    wall_ms: int

@@ -43,6 +43,7 @@ from penstock.runtime.herder.cluster.state import ClusterLimits, ClusterState
 from penstock.runtime.herder.cluster.tasks import ask_again, publish_failed, tasks_made
 from penstock.runtime.herder.cluster.views import planned_restart
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted, host_step
+from penstock.runtime.herder.recovery import Recovery
 from penstock.runtime.herder.state import Action, Reply
 from penstock.runtime.host.messages import Progress, TopicsUsed
 from penstock.runtime.model import ConnectorType, TaskId
@@ -107,6 +108,7 @@ class ClusterHerder:
         self.state = ClusterState(worker_id, url, type_of, limits or ClusterLimits())
         self._requests = Requests(self.state)
         self._early: list[Requested] = []
+        self._recovery = Recovery()
         self._was_member = False
         self._handlers: Mapping[type[Any], Callable[[Any], Sequence[Action]]] = {
             HostStarted: self._host_started,
@@ -289,6 +291,9 @@ class ClusterHerder:
         state = self.state
         state.now_ms, state.wall_ms = event.now_ms, event.wall_ms
         actions = [*ask_again(state), *renew_key(state)]
+        recovered = self._recovery.step(state.here.slots, event.now_ms)
+        if recovered:
+            actions += self._told(recovered)
         if state.rejoin_at_ms is not None and event.now_ms >= state.rejoin_at_ms:
             # What was held back for a member that did not come back is shared now.
             state.rejoin_at_ms = None

@@ -1,0 +1,87 @@
+"""Failed hosts that start again by themselves, when their connector asks for it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from penstock.runtime.herder.state import Action, HostKey, Say, Slot, Spec, reconcile
+from penstock.runtime.model import TaskId
+from penstock.runtime.restart_keys import RestartPolicy
+
+__all__ = ["Recovery"]
+
+
+@attrs.define
+class _Plan:
+    """The restarts of one host.
+
+    Attributes:
+        spec: what it is for; another configuration begins anew.
+        attempts: restarts so far, in a row.
+        due_ms: when the next one is, None while the host runs or no more is allowed.
+        begun_ms: when the last one was.
+        given_up: no more is allowed.
+    """
+
+    spec: Spec
+    attempts: int = 0
+    due_ms: int | None = None
+    begun_ms: int = 0
+    given_up: bool = False
+
+
+class Recovery:
+    """Decides about restarts. Owner: the herder's thread."""
+
+    def __init__(self) -> None:
+        self._plans: dict[HostKey, _Plan] = {}
+
+    def step(self, slots: Mapping[HostKey, Slot], now_ms: int) -> list[Action]:
+        """Return what to do at a time (monotonic)."""
+        for key in [key for key in self._plans if key not in slots]:
+            del self._plans[key]
+        actions: list[Action] = []
+        for key, slot in list(slots.items()):
+            if slot.failed and slot.wanted is not None:
+                actions += self._failed(key, slot, slot.wanted, now_ms)
+            elif (plan := self._plans.get(key)) is not None and (
+                plan.due_ms is not None or plan.given_up
+            ):
+                # A user was faster; that counts as a new beginning.
+                del self._plans[key]
+        return actions
+
+    def _failed(self, key: HostKey, slot: Slot, spec: Spec, now_ms: int) -> list[Action]:
+        plan = self._plans.get(key)
+        if plan is None or plan.spec is not spec:
+            policy = RestartPolicy.of(spec.connector_config or spec.config)
+            if policy is None:
+                return []
+            plan = self._plans[key] = _Plan(spec, begun_ms=now_ms)
+        if plan.given_up:
+            return []
+        if plan.due_ms is None:
+            return self._plan(key, plan, now_ms)
+        if now_ms < plan.due_ms:
+            return []
+        plan.attempts += 1
+        plan.due_ms, plan.begun_ms = None, now_ms
+        slot.restart()
+        return reconcile(slot)
+
+    def _plan(self, key: HostKey, plan: _Plan, now_ms: int) -> list[Action]:
+        policy = RestartPolicy.of(plan.spec.connector_config or plan.spec.config)
+        if policy is None:  # pragma: no cover - it was one when the plan was made
+            return []
+        if now_ms - plan.begun_ms >= policy.reset_ms:
+            plan.attempts = 0
+        what = f"task {key}" if isinstance(key, TaskId) else f"connector {key}"
+        if not policy.allows(plan.attempts):
+            plan.given_up = True
+            text = f"{what} failed again after {plan.attempts} restarts; it stays FAILED"
+            return [Say(text)]
+        delay_ms = policy.delay_before(plan.attempts)
+        plan.due_ms = now_ms + delay_ms
+        return [Say(f"{what} failed; restart {plan.attempts + 1} follows in {delay_ms} ms")]
