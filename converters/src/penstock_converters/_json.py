@@ -19,12 +19,13 @@ from penstock.config import config, key
 from penstock.data import Column, Repeat, Schema
 from penstock.errors import DataError
 from penstock_converters._json_bare import BareReader, RowReader, node_of
+from penstock_converters._json_by_field import spread
 from penstock_converters._json_columns import ColumnWriter
 from penstock_converters._json_parse import EMPTY, parse_bare, parse_exact
 from penstock_converters._json_read import JsonReader
 from penstock_converters._json_rows import PayloadReader
 from penstock_converters._json_schema import has_zero_default, read_schema, schema_text
-from penstock_converters._json_write import JsonWriter
+from penstock_converters._json_write import JsonWriter, shown
 from penstock_converters._lru import Lru
 
 __all__ = ["JsonConverter", "JsonConverterConfig", "JsonHeaderConverter"]
@@ -273,9 +274,7 @@ class JsonConverter(Converter[JsonConverterConfig]):
         values, odd = read
         if len(rows) == len(data):
             return Decoded(values, reader.schema, unread=odd)
-        column: list[Any] = [None] * len(data)
-        for i, value in zip(rows, values, strict=True):
-            column[i] = value
+        column = spread(values, rows, len(data))
         good = set(rows).difference(rows[i] for i in odd)
         unread = [i for i in range(len(data)) if i not in good]
         return Decoded(column, reader.schema, unread=unread)
@@ -324,6 +323,7 @@ class JsonConverter(Converter[JsonConverterConfig]):
 
     def _read_tolerantly(self, data: bytes) -> tuple[Schema | None, Any]:
         """Read an envelope that only Jackson takes, or say what is wrong with it."""
+        _refuse_cut(data)
         node = parse_exact(data)
         if not isinstance(node, dict) or node.keys() != _CONTENT_FIELDS:
             raise DataError(_NO_ENVELOPE)
@@ -331,6 +331,28 @@ class JsonConverter(Converter[JsonConverterConfig]):
         if isinstance(reader, PayloadReader):
             return reader.schema, reader.read_parsed(node["payload"])
         return None, parse_bare(data)["payload"]
+
+
+def _refuse_cut(data: bytes) -> None:
+    """Refuse an object that ends in its middle, which is seen at once; the usual bad row is one."""
+    # An escape may be half of a surrogate, of which msgspec says the same.
+    if data[:1] != b"{" or 0 in data[:4] or b"\\u" in data:
+        return
+    try:
+        _decode_any(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
+        if str(problem) != _TRUNCATED:
+            return
+    else:
+        return
+    near = data[-_NEAR_MAX:].decode("utf-8", "replace")
+    text = f"JSON is malformed: it ends in its middle, at byte {len(data)}, near {shown(near)}"
+    raise DataError(text) from None
+
+
+_NEAR_MAX: Final = 24
+_TRUNCATED: Final = "Input data was truncated"
+_decode_any: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 _LAST_BYTE: Final = itemgetter(-1)

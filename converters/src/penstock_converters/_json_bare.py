@@ -66,7 +66,7 @@ class RowReader(Protocol):
     def read_all(self, payloads: list[bytes]) -> Sequence[Any] | None:
         """Return the values of payloads, or None when they have to be read one by one."""
 
-    def read_most(self, payloads: list[bytes]) -> tuple[list[Any], list[int]] | None:
+    def read_most(self, payloads: list[bytes]) -> tuple[Sequence[Any], list[int]] | None:
         """Return the values of payloads and the rows among them that have to be read by themselves.
 
         None when that is so of all of them.

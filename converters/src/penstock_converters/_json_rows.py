@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import re
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
 from types import GenericAlias
 from typing import Annotated, Any, Final, NotRequired, TypedDict
 
-import attrs
 import msgspec
 
 from penstock.data import (
@@ -24,7 +21,6 @@ from penstock.data import (
     Decimal,
     EpochMillis,
     Schema,
-    Structs,
     Time,
     Timestamp,
     Type,
@@ -32,6 +28,7 @@ from penstock.data import (
 from penstock.errors import DataError
 from penstock_converters._javatext import to_float32
 from penstock_converters._json_bare import DEPTH_MAX, FAILURES, UnfitError, most, node_of
+from penstock_converters._json_by_field import ByField, check_text
 from penstock_converters._json_parse import EMPTY
 from penstock_converters._json_read import JsonReader, read_base64, scale_of
 
@@ -40,7 +37,6 @@ __all__ = ["PayloadReader"]
 Mend = Callable[[Any], Any]
 # To compile takes as long as to read some rows; a schema seen once is not worth it.
 _ROWS_BEFORE_COMPILED: Final = 8
-_USUAL_NAME: Final = re.compile(r"[ !#-\[\]-~]+")
 _SCALE_END: Final = 1 << 31
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MS: Final = dt.timedelta(milliseconds=1)
@@ -59,7 +55,7 @@ class PayloadReader:
         self._decode: Callable[[Any], Any] | None = None
         self._mend: Mend | None = None
         self._size: int | None = None
-        self._by_field: _ByField | None = None
+        self._by_field: ByField | None = None
         self._until_compiled = _ROWS_BEFORE_COMPILED
 
     def _count(self, rows: int) -> None:
@@ -78,7 +74,7 @@ class PayloadReader:
             if schema.type is Type.STRUCT and _only_fills(schema, reader):
                 # Nothing to mend when all rows have all fields, which is cheap to see.
                 self._size = len(schema.fields)
-                self._by_field = _ByField.of(schema, reader)
+                self._by_field = _by_field(schema, reader)
         except (UnfitError, DataError):
             pass
 
@@ -87,7 +83,7 @@ class PayloadReader:
         self._count(1)
         if self._decode is not None:
             try:
-                _check_text(bytes(payload))
+                check_text(bytes(payload))
                 value = self._decode(payload)
                 return value if self._mend is None else self._mend(value)
             except FAILURES:
@@ -110,7 +106,7 @@ class PayloadReader:
         if self._decode is None:
             return None
         try:
-            _check_text(b"\n".join(payloads))
+            check_text(b"\n".join(payloads))
             if self._by_field is not None:
                 found = self._by_field.read(payloads)
                 if found is not None:
@@ -122,16 +118,18 @@ class PayloadReader:
         except FAILURES:
             return None
 
-    def read_most(self, payloads: list[bytes]) -> tuple[list[Any], list[int]] | None:
+    def read_most(self, payloads: list[bytes]) -> tuple[Sequence[Any], list[int]] | None:
         """See :class:`RowReader`."""
         self._count(len(payloads))
         if self._decode is None:
             return None
+        if self._by_field is not None:
+            return self._by_field.read_most(payloads)
         values, odd = most(self._decode, payloads)
         try:
-            _check_text(b"\n".join(payloads))
+            check_text(b"\n".join(payloads))
         except UnicodeDecodeError:
-            odd = sorted({*odd, *most(_check_text, payloads)[1]})
+            odd = sorted({*odd, *most(check_text, payloads)[1]})
         if self._mend is None:
             return values, odd
         bad = set(odd)
@@ -148,43 +146,6 @@ class PayloadReader:
         return self._size is not None and None not in values and {*map(len, values)} == {self._size}
 
 
-@attrs.frozen
-class _ByField:
-    """Reads structs field by field, when there is nothing to mend but fields left out."""
-
-    decode: Callable[[bytes], Any]
-    fields: tuple[tuple[str, Callable[[Any], Any]], ...]
-
-    @classmethod
-    def of(cls, schema: Schema, reader: JsonReader) -> _ByField | None:
-        """Return what reads a struct's schema, None when a name is an odd one."""
-        names = [field.name for field in schema.fields]
-        if not names or not all(map(_USUAL_NAME.fullmatch, names)):
-            return None
-        members: list[Any] = []
-        for i, field in enumerate(schema.fields):
-            kind = _or_none(field.schema, _compile(field.schema, reader, 1)[0])
-            members.append((f"f{i}", kind, None) if field.schema.optional else (f"f{i}", kind))
-        rename = {f"f{i}": name for i, name in enumerate(names)}
-        row = msgspec.defstruct("Row", members, rename=rename, kw_only=True, gc=False)
-        decode = msgspec.json.Decoder(row, float_hook=decimal.Decimal).decode
-        return cls(decode, tuple((n, attrgetter(f"f{i}")) for i, n in enumerate(names)))
-
-    def read(self, payloads: list[bytes]) -> Structs | None:
-        """Return the structs of payloads, None when one of them is null."""
-        try:
-            rows = list(map(self.decode, payloads))
-        except FAILURES:
-            return None
-        return Structs({name: list(map(get, rows)) for name, get in self.fields}, len(rows))
-
-
-def _check_text(data: bytes) -> None:
-    """Raise UnicodeDecodeError for what is no UTF-8; msgspec does not see it in what it skips."""
-    if not data.isascii():
-        data.decode()
-
-
 def _or_none(schema: Schema, kind: Any) -> Any:
     """Return a type that takes null also where the schema does; Any takes it anyhow."""
     if kind is Any or not schema.optional or schema.default is not None:
@@ -198,6 +159,11 @@ def _only_fills(schema: Schema, reader: JsonReader) -> bool:
         field.schema.default is None and _compile(field.schema, reader, 0)[1] is None
         for field in schema.fields
     )
+
+
+def _by_field(schema: Schema, reader: JsonReader) -> ByField | None:
+    kinds = [_or_none(one.schema, _compile(one.schema, reader, 1)[0]) for one in schema.fields]
+    return ByField.of(schema, kinds)
 
 
 def _compile(schema: Schema, reader: JsonReader, depth: int) -> tuple[Any, Mend | None]:

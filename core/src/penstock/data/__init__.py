@@ -2,7 +2,7 @@
 
 from penstock.data._batch import Batch, SinkOrigin, SourceOrigin
 from penstock.data._builder import SchemaBuilder
-from penstock.data._columns import Column, Lazy, PollTime, Repeat, Text, pick
+from penstock.data._columns import Column, Lazy, PollTime, Repeat, Text, pick, without
 from penstock.data._headers import Header, Headers
 from penstock.data._logical import Date, Decimal, EpochMillis, Time, Timestamp
 from penstock.data._position import TopicPartition
@@ -40,4 +40,5 @@ __all__ = [
     "infer_schema",
     "pick",
     "validate_value",
+    "without",
 ]

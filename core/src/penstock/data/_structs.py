@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from penstock.data._columns import pick
+from penstock.data._columns import pick, without
 
 __all__ = ["Structs"]
 
@@ -20,13 +20,14 @@ class Structs(Sequence[Row]):
     a field's column is a field that is null, or left out.
     """
 
-    __slots__ = ("_length", "_rows", "columns")
+    __slots__ = ("_asked", "_length", "_rows", "columns")
 
     def __init__(self, columns: Mapping[str, Sequence[Any]], length: int) -> None:
         """Take columns of ``length`` rows each; they are not changed from now on."""
         self.columns = columns
         self._length = length
         self._rows: list[Row] | None = None
+        self._asked = False
 
     def changed(self, columns: Mapping[str, Sequence[Any]]) -> Structs:
         """Return the same structs in which these fields are new, or other."""
@@ -52,6 +53,11 @@ class Structs(Sequence[Row]):
         columns = {name: pick(column, rows) for name, column in self.columns.items()}
         return Structs(columns, len(rows))
 
+    def dropped(self, rows: Sequence[int]) -> Structs:
+        """Return the structs but those at these rows, which ascend."""
+        columns = {name: without(column, rows) for name, column in self.columns.items()}
+        return Structs(columns, self._length - len(rows))
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return self._length
@@ -65,6 +71,10 @@ class Structs(Sequence[Row]):
         if isinstance(index, slice):
             columns = {name: column[index] for name, column in self.columns.items()}
             return Structs(columns, len(range(*index.indices(self._length))))
+        if self._rows is None and not self._asked:
+            # Somebody may only want to see what kind of values these are.
+            self._asked = True
+            return {name: column[index] for name, column in self.columns.items()}
         return self.rows()[index]
 
     def __iter__(self) -> Iterator[Row]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from penstock.api import SinkConnector, SinkTask
 from penstock.config import config, key
-from penstock.data import Batch, Column, Schema, SinkRecord, Text, TopicPartition
+from penstock.data import Batch, Column, Schema, SinkRecord, Structs, Text, TopicPartition
 from penstock_file._append import Output, Stream, open_output
 from penstock_file._columns import render_column, render_texts
 from penstock_file._render import render_line
@@ -90,9 +90,10 @@ def _lines(values: Column, schema: Schema | None) -> bytes:
     try:
         if isinstance(values, Text):
             return b"\n".join([*values.utf8, b""])  # type: ignore[list-item]  # None raises
-        if isinstance(values[0], str):
+        first = None if isinstance(values, Structs) else values[0]
+        if isinstance(first, str):
             return "\n".join([*values, ""]).encode("utf-8", "replace")
-        if isinstance(values[0], _BYTES):
+        if isinstance(first, _BYTES):
             return b"\n".join([*values, b""])
     except TypeError:
         pass  # some values are of another kind: one by one, then

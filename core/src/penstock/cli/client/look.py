@@ -126,9 +126,13 @@ def cluster(url: str | None, context: str | None, as_json: bool) -> None:
     rest = connected(url, context)
     found = rest.ask("GET", "/connectors", params={"expand": "status"})
     rows = _workers(found)
+    group = rest.try_ask("GET", "/penstock/cluster") or {}
     if as_json:
-        show_json({"worker": rest.ask("GET", "/"), "workers": rows})
+        shown_group = {"group": group} if group else {}
+        show_json({"worker": rest.ask("GET", "/"), "workers": rows, **shown_group})
         return
+    if group.get("leader_url"):
+        click.echo(f"generation {group['generation']}, leader {group['leader_url']}", err=True)
     shown = [{key.upper(): str(value) for key, value in row.items()} for row in rows]
     show_table(shown, ["WORKER", "CONNECTORS", "TASKS", "FAILED"])
 

@@ -19,6 +19,7 @@ from penstock.data import (
     SinkOrigin,
     SinkRecord,
     pick,
+    without,
 )
 from penstock.errors import DataError
 from penstock.runtime.broker import EncodedBatch, EncodedHeaders, FetchedBatch
@@ -289,21 +290,20 @@ def _filled(
     column: Decoded, single: Callable[[int], Decoded | None]
 ) -> tuple[Decoded, Sequence[int]]:
     """Return a column with the rows that its converter left out, and the rows that are good."""
+    found = {i: single(i) for i in column.unread}
+    good = {i: one for i, one in found.items() if one is not None}
+    bad = sorted(found.keys() - good.keys())
+    rows = without(range(len(column.values)), bad)
+    if not good:
+        own = None if column.schemas is None else without(column.schemas, bad)
+        return Decoded(without(column.values, bad), column.schema, own), rows
     values = list(column.values)
-    schemas: list[Schema | None] | None = None
-    bad: set[int] = set()
-    for i in column.unread:
-        one = single(i)
-        if one is None:
-            bad.add(i)
-            continue
+    schemas = list(column.schemas or Repeat(column.schema, len(values)))
+    for i, one in good.items():
         values[i] = one.values[0]
-        if schemas is None and (column.schemas is not None or one.schema != column.schema):
-            schemas = list(column.schemas or Repeat(column.schema, len(values)))
-        if schemas is not None:
-            schemas[i] = one.schema
-    kept = [i for i in range(len(values)) if i not in bad]
-    return _narrowed(Decoded(values, column.schema, schemas or column.schemas), kept), kept
+        schemas[i] = one.schema
+    same = column.schemas is None and all(one.schema == column.schema for one in good.values())
+    return _narrowed(Decoded(values, column.schema, None if same else schemas), rows), rows
 
 
 def _join_decoded(parts: Sequence[Decoded]) -> Decoded:
