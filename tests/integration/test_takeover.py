@@ -1,4 +1,4 @@
-"""A group moves from the original to Penstock and back, with its topics: nothing lost or repeated."""
+"""A group moves from the original to Penstock and back: nothing is lost or repeated."""
 
 from __future__ import annotations
 

@@ -218,13 +218,13 @@ class KafkaBroker:
         self.port, controller = free_ports(2)
         write_logging(self.folder / "log4j2.properties", self._log_level)
         data = self.folder / "data"
+        clients = (f"PLAINTEXT://{LOOPBACK}:{self.port}", *self._more_listeners())
         write_properties(
             self.folder / "broker.properties",
             {
                 **_SETTINGS,
-                "listeners": f"PLAINTEXT://{LOOPBACK}:{self.port},"
-                f"CONTROLLER://{LOOPBACK}:{controller}",
-                "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{self.port}",
+                "listeners": ",".join((*clients, f"CONTROLLER://{LOOPBACK}:{controller}")),
+                "advertised.listeners": ",".join(clients),
                 "controller.quorum.voters": f"1@{LOOPBACK}:{controller}",
                 "log.dirs": str(data),
                 **self._properties,
@@ -232,6 +232,10 @@ class KafkaBroker:
         )
         shutil.rmtree(data, ignore_errors=True)
         _format(data)
+
+    def _more_listeners(self) -> Sequence[str]:
+        """Return listeners for clients besides the plain one, as `NAME://host:port`."""
+        return ()
 
     def _launch(self, flags: Sequence[str]) -> None:
         """Start the process on what `_prepare` wrote, and await that it serves."""

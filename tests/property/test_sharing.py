@@ -117,3 +117,17 @@ def test_eager_shares_are_whole_and_even(tasks: int, members: int) -> None:
     counts = [len(has.tasks) + len(has.connectors) for has in shares.values()]
     assert max(counts) - min(counts) <= 1
     assert sum(counts) == tasks + len(configured(tasks).connectors)
+
+
+def test_after_the_wait_for_successive_revocations_what_is_left_is_revoked() -> None:
+    """It was put off again and again once it was put off, so that shares stayed uneven."""
+    group = Group(1, 12)
+    group.settle()
+    group.owned["m1"] = Allocation()
+    group.round()  # revokes
+    group.owned["m2"] = Allocation()
+    delay_ms = group.round()  # wants to revoke again, and waits
+    assert delay_ms > 0
+    group.now_ms += delay_ms
+    group.settle()
+    assert [len(has.tasks) for has in group.owned.values()] == [4, 4, 4]

@@ -13,6 +13,7 @@ from penstock.api._hooks import (
 )
 from penstock.api._plugin import Plugin, config_class_of
 from penstock.api._provider import ConfigProvider
+from penstock.api._rest import RestExtension, RestRefusal, RestRequestHead, RestUser
 from penstock.api._short import predicate, sink, source, transform
 from penstock.api._task import (
     ErrantRecordReporter,
@@ -42,6 +43,10 @@ __all__ = [
     "Predicate",
     "Record",
     "Reported",
+    "RestExtension",
+    "RestRefusal",
+    "RestRequestHead",
+    "RestUser",
     "Side",
     "SinkConnector",
     "SinkRecord",

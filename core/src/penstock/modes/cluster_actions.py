@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import logging
 import secrets
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from urllib.parse import quote
 import attrs
 import httpx
 
-from penstock.errors import BadRequestError
+from penstock.errors import BadRequestError, ConfigError
 from penstock.modes.cluster_parts import Topics
 from penstock.rest.signatures import signature_headers
 from penstock.runtime.clock import Clock
@@ -58,6 +59,7 @@ class ClusterActions:
         release: tells the group's logic what runs here no more.
         grant: lets the hosts send until a time (monotonic).
         bar: lets the hosts that live now send no more.
+        peer_tls: gives the TLS context for other workers.
     """
 
     settings: ClusterSettings
@@ -69,6 +71,7 @@ class ClusterActions:
     grant: Callable[[float], None]
     bar: Callable[[], None]
     clock: Clock
+    peer_tls: Callable[[], ssl.SSLContext]
     _pool: concurrent.futures.ThreadPoolExecutor = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -149,9 +152,10 @@ class ClusterActions:
                 headers=headers,
                 timeout=PUBLISH_TIMEOUT_S,
                 trust_env=False,
+                verify=self.peer_tls() if action.url.startswith("https:") else True,
             )
             problem = None if answer.is_success else f"{answer.status_code} {answer.text[:500]}"
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ConfigError) as error:
             problem = f"{type(error).__name__} {error}"
         if problem is not None:
             log.warning(

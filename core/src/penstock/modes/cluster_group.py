@@ -25,6 +25,7 @@ from penstock.runtime.group.protocol import (
 from penstock.runtime.group.sharing import CooperativeSharer, Share, share_eagerly
 from penstock.runtime.herder.cluster.events import Joined, LeaseGiven, Left, Member
 from penstock.runtime.kafka.group_client import Coordinates, GroupClient, JoinAnswer
+from penstock.runtime.kafka.group_security import group_settings
 from penstock.runtime.membership import Membership
 from penstock.runtime.model import TaskId
 from penstock.runtime.storage.config_fold import ConfigSnapshot
@@ -61,10 +62,13 @@ class ConnectGroup:
         self._members: dict[str, Member] = {}
         self._last_generation = -1
         self._lease_until_s = -math.inf
+        self.signs_always = False
+        """Whether workers sign under every protocol: a REST extension lets only users in."""
 
     def membership(self, raw: Mapping[str, str]) -> Membership:
         """Return the membership that this is the logic of; not started yet."""
         own = self._settings
+        self.signs_always = bool(raw.get("rest.extension.classes", "").strip())
         client = GroupClient(
             Coordinates(
                 own.group_id,
@@ -73,7 +77,7 @@ class ConnectGroup:
                 own.rebalance_timeout_ms,
                 int(own.request_timeout_ms),
             ),
-            {"bootstrap_servers": list(own.bootstrap_servers)},
+            group_settings(raw),
         )
         return Membership(
             client,
@@ -164,6 +168,15 @@ class ConnectGroup:
             self._owned = told.added if eager else self._owned.plus(told.added)
         self._last_generation = joined.generation
         leads = joined.leader_id == joined.member_id
+        log.info(
+            "generation %d, %s%s: added %s, revoked %s%s",
+            joined.generation,
+            "this worker leads" if leads else f"{told.leader_url or 'an unknown worker'} leads",
+            ", which has not read as far as others" if told.error == CONFIG_MISMATCH else "",
+            _counted(told.added),
+            _counted(told.revoked),
+            f", shared again in {told.delay_ms} ms" if told.delay_ms > 0 else "",
+        )
         self._post(
             Joined(
                 generation=joined.generation,
@@ -177,7 +190,7 @@ class ConnectGroup:
                 eager=eager,
                 delay_ms=max(0, told.delay_ms),
                 members=self._members if leads else {},
-                sessioned=joined.protocol == "sessioned",
+                sessioned=joined.protocol == "sessioned" or self.signs_always,
             )
         )
 
@@ -200,6 +213,10 @@ class ConnectGroup:
     def has_lease(self) -> bool:
         """Return whether the group surely counts on this worker now. Any thread may ask."""
         return self._clock.monotonic_s() < self._lease_until_s
+
+
+def _counted(part: Allocation) -> str:
+    return f"{len(part.connectors)} connectors and {len(part.tasks)} tasks"
 
 
 def _member(offer: Offer, share: Share) -> Member:

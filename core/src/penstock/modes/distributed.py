@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -21,6 +20,7 @@ from penstock.modes.addresses import advertised, shown_url
 from penstock.modes.cluster_actions import ClusterActions
 from penstock.modes.cluster_group import ConnectGroup
 from penstock.modes.cluster_parts import Topics, open_topics
+from penstock.modes.peers import PeerTls
 from penstock.runtime.clock import Clock, SystemClock
 from penstock.runtime.cluster_settings import ClusterSettings
 from penstock.runtime.herder.cluster.events import Left, Tick
@@ -33,6 +33,9 @@ from penstock.runtime.membership import Membership
 from penstock.runtime.model import ConnectorType, TaskId
 from penstock.runtime.plugins import registry
 from penstock.runtime.worker import HostExited, Worker
+
+if TYPE_CHECKING:
+    from penstock.rest.server import BoundListener
 
 __all__ = ["ClusterWorker", "run_distributed"]
 
@@ -67,6 +70,7 @@ class ClusterWorker:
         self._raw = dict(raw)
         self._clock = clock or SystemClock()
         self._stop = asyncio.Event()
+        self._peer_tls = PeerTls(self._raw)
         self.url = ""
 
     async def run(self, on_ready: Callable[[ClusterWorker], None]) -> int:
@@ -77,10 +81,10 @@ class ClusterWorker:
         """
         from penstock.modes.serving import bind_all  # noqa: PLC0415 - not at import
 
-        sockets = bind_all(self._settings.listeners)
+        sockets = bind_all(self._settings.listeners, self._raw)
         parts: _Parts | None = None
         try:
-            parts = await asyncio.to_thread(self._open, sockets[0])
+            parts = await asyncio.to_thread(self._open, sockets)
             return await self._serve(parts, sockets, on_ready)
         except PenstockError as problem:
             raise StartupError(str(problem)) from problem
@@ -90,10 +94,17 @@ class ClusterWorker:
             for one in sockets:
                 one.close()
 
-    def _open(self, first: socket.socket) -> _Parts:
+    def _open(self, bound: Sequence[BoundListener]) -> _Parts:
         own = self._settings
-        worker_id = advertised(first, own.rest_advertised_host_name, own.rest_advertised_port)
-        url = f"http://{worker_id}/"
+        address = advertised(
+            bound,
+            own.rest_advertised_host_name,
+            own.rest_advertised_port,
+            own.rest_advertised_listener,
+        )
+        worker_id, url = address.id, address.url
+        if address.scheme == "https":
+            self._peer_tls()  # the others are likely so too: what is wrong is told now
         drivers: list[HerderDriver] = []  # made last, of what must know it
 
         def post(event: Any) -> None:
@@ -113,6 +124,7 @@ class ClusterWorker:
             grant=worker.grant,
             bar=worker.end_leases,
             clock=self._clock,
+            peer_tls=self._peer_tls,
         )
         topics.offsets.may_write = group.has_lease
         driver = HerderDriver(
@@ -141,14 +153,14 @@ class ClusterWorker:
     async def _serve(
         self,
         parts: _Parts,
-        sockets: list[socket.socket],
+        sockets: list[BoundListener],
         on_ready: Callable[[ClusterWorker], None],
     ) -> int:
         from penstock.modes.serving import Servers  # noqa: PLC0415 - not at import
 
         cluster_id = await asyncio.to_thread(parts.topics.admin.cluster_id, CLUSTER_TIMEOUT_S)
         service = self._service(parts, cluster_id)
-        server = Servers(self._settings, service, sockets, self._clock)
+        server = Servers(self._settings, service, sockets, self._clock, self._raw)
         self.url = shown_url(sockets[0])
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
@@ -175,7 +187,11 @@ class ClusterWorker:
         on_ready(self)
 
     def _service(self, parts: _Parts, cluster_id: str) -> Any:
-        from penstock.rest.service import ClusterAccess, RestService  # noqa: PLC0415 - see above
+        from penstock.rest.service import (  # noqa: PLC0415 - see above
+            ClusterAccess,
+            Quarantine,
+            RestService,
+        )
 
         def call(function: str, arguments: Mapping[str, Any]) -> Future[Any]:
             given = {**arguments, "worker": self._raw}
@@ -192,10 +208,15 @@ class ClusterWorker:
             cluster_id=cluster_id,
             topic_tracking=self._settings.topic_tracking_enable,
             topic_tracking_reset=self._settings.topic_tracking_allow_reset,
+            quarantine=lambda: Quarantine(
+                parts.topics.config.unreadable_count,
+                [attrs.asdict(one) for one in parts.topics.config.ignored],
+            ),
             cluster=ClusterAccess(
                 session_key=lambda: parts.topics.config.snapshot.session_key,
                 is_signed=lambda: parts.topics.config.snapshot.session_key is not None,
                 algorithms=frozenset(self._settings.inter_worker_verification_algorithms),
+                peer_tls=self._peer_tls,
             ),
         )
 

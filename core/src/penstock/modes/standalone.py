@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -31,6 +30,9 @@ from penstock.runtime.offsets.file_store import FileOffsetStore
 from penstock.runtime.settings import StandaloneSettings
 from penstock.runtime.worker import HostExited, Worker
 
+if TYPE_CHECKING:
+    from penstock.rest.server import BoundListener
+
 __all__ = ["StandaloneWorker", "run_standalone"]
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class _Parts:
 
     worker: Worker
     driver: HerderDriver
-    sockets: list[socket.socket]
+    sockets: list[BoundListener]
 
 
 class StandaloneWorker:
@@ -95,8 +97,8 @@ class StandaloneWorker:
         # Imported while the call is under way.
         from penstock.modes.serving import bind_all  # noqa: PLC0415
 
-        sockets = bind_all(self._settings.listeners)
-        parts = _Parts(worker, self._driver(worker, sockets[0]), sockets)
+        sockets = bind_all(self._settings.listeners, self._raw)
+        parts = _Parts(worker, self._driver(worker, sockets), sockets)
         parts.driver.start()
         try:
             return await self._answer(parts, cluster, connectors, on_ready)
@@ -105,11 +107,16 @@ class StandaloneWorker:
             for one in sockets:
                 one.close()
 
-    def _driver(self, worker: Worker, first: socket.socket) -> HerderDriver:
+    def _driver(self, worker: Worker, bound: Sequence[BoundListener]) -> HerderDriver:
         own, clock = self._settings, SystemClock()
         driver = HerderDriver(
             StandaloneHerder(
-                advertised(first, own.rest_advertised_host_name, own.rest_advertised_port)
+                advertised(
+                    bound,
+                    own.rest_advertised_host_name,
+                    own.rest_advertised_port,
+                    own.rest_advertised_listener,
+                ).id
             ),
             worker,
             worker_config=self._raw,
@@ -156,7 +163,7 @@ class StandaloneWorker:
             commit=f"penstock-{__version__}",
             cluster_id=str(cluster_id),
         )
-        server = Servers(self._settings, service, parts.sockets, SystemClock())
+        server = Servers(self._settings, service, parts.sockets, SystemClock(), self._raw)
         self.url = shown_url(parts.sockets[0])
         self.submit = parts.driver.submit
         self._listen_to_signals()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from penstock.errors import ConflictError
-from penstock.rest.bodies import BODY_BYTES_MAX
+from penstock.rest.bodies import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from penstock.rest.errors import HttpError, error_body, status_of
 from penstock.rest.exchange import Answer, RestRequest
 from penstock.rest.routes import all_routes
@@ -28,6 +29,8 @@ __all__ = ["RestApp"]
 log = logging.getLogger(__name__)
 
 BODY_TIMEOUT_S: Final = 30.0
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
+_HOST: Final = re.compile(r"^https?://[^/]*", re.IGNORECASE)
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 Scope = MutableMapping[str, Any]
@@ -54,14 +57,21 @@ class RestApp:
         except ClientDisconnect:
             return
         except Exception as error:
-            if status_of(error) >= 500:  # noqa: PLR2004 - server errors
+            if status_of(error) >= 500 and not isinstance(error, HttpError):  # noqa: PLR2004
                 log.exception("%s %s failed", request.method, request.url.path)
             response = _refusal(error)
         await response(scope, receive, send)
 
     async def _answered(self, request: Request, scope: Scope) -> Response:
+        size = sum(len(name) + len(value) for name, value in scope.get("headers", ()))
+        if size > HEADER_BYTES_MAX:
+            # The server bounds only what does not come at once.
+            raise HttpError(431, f"the headers have {size} bytes, at most {HEADER_BYTES_MAX}")
         raw_path = scope.get("raw_path") or request.url.path.encode()
-        path = raw_path.decode("latin-1")
+        if scope.get("http_version", "1.1") not in _VERSIONS:
+            raise HttpError(505)
+        # A proxy's form of a target names the host too.
+        path = _HOST.sub("", raw_path.decode("latin-1"), count=1)
         if request.method == "OPTIONS":
             return self._options(path)
         found = self._router.find(request.method, path)
@@ -93,7 +103,8 @@ class RestApp:
             # Imported by the first request that needs it: most workers never forward.
             from penstock.rest.forward import Forwarder  # noqa: PLC0415 - see above
 
-            self._forwarder = Forwarder()
+            access = self._service.cluster
+            self._forwarder = Forwarder(None if access is None else access.peer_tls)
         query = {**asked.query, "forward": "false" if hops == "true" else "true"}
         given = asked.headers.get("authorization")
         return await self._forwarder.send(
@@ -146,6 +157,10 @@ class RestApp:
 def _response(answer: Answer) -> Response:
     if answer.body is None:
         return Response(status_code=answer.status, headers=dict(answer.headers))
+    if answer.media is not None:
+        content = str(answer.body).encode("utf-8", "backslashreplace")
+        headers = {**answer.headers, "Content-Type": answer.media}
+        return Response(content, answer.status, headers=headers)
     return _json(answer.status, answer.body, answer.headers)
 
 

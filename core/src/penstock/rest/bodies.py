@@ -10,6 +10,7 @@ from penstock.runtime.model import TargetState
 
 __all__ = [
     "BODY_BYTES_MAX",
+    "HEADER_BYTES_MAX",
     "config_of",
     "create_request",
     "named_config",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
+HEADER_BYTES_MAX: Final = 16 * 1024
 DEPTH_MAX: Final = 200
 NAME_BYTES_MAX: Final = 8000
 NUMBER_DIGITS_MAX: Final = 1000
@@ -189,7 +191,9 @@ def offsets_of(body: bytes) -> list[tuple[dict[str, Any], dict[str, Any] | None]
     Raises:
         BadRequestError: not ``{"offsets": [{"partition": {...}, "offset": {...} or null}]}``.
     """
-    _object(parse_json(body), "the body")
+    unknown = [key for key in _object(parse_json(body), "the body") if key != "offsets"]
+    if unknown:
+        raise BadRequestError(f"unknown field '{unknown[0]}'; the body has 'offsets' alone")
     listed = json.loads(body).get("offsets")  # again: here numbers are wanted as numbers
     if not isinstance(listed, list) or not listed:
         raise BadRequestError(

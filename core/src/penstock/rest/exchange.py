@@ -32,8 +32,12 @@ class RestRequest:
 
 @attrs.frozen
 class Answer:
-    """What a handler returns; ``body`` None sends none."""
+    """What a handler returns; ``body`` None sends none.
+
+    ``media`` is the type of a ``body`` that is a text; without it any body is sent as JSON.
+    """
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    media: str | None = None

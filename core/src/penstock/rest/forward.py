@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import ssl
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -12,6 +13,8 @@ import httpx
 from penstock.errors import ConnectError
 from penstock.rest.errors import HttpError
 from penstock.rest.exchange import Answer
+from penstock.runtime.listener_settings import LISTENER_PREFIX
+from penstock.runtime.secure_stores.causes import explained
 
 __all__ = ["Forwarder"]
 
@@ -24,9 +27,21 @@ CONNECTIONS_MAX: Final = 100
 class Forwarder:
     """An HTTP client for the other workers. Runs on the server's event loop."""
 
-    def __init__(self) -> None:
-        limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
-        self._client = httpx.AsyncClient(timeout=TIMEOUT_S, limits=limits, trust_env=False)
+    def __init__(self, peer_tls: Callable[[], ssl.SSLContext] | None = None) -> None:
+        """``peer_tls`` gives the TLS context for workers that advertise https."""
+        self._peer_tls = peer_tls
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    def _client(self, url: str) -> httpx.AsyncClient:
+        secure = self._peer_tls is not None and url.lower().startswith("https:")
+        if secure not in self._clients:
+            self._clients[secure] = httpx.AsyncClient(
+                timeout=TIMEOUT_S,
+                limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+                trust_env=False,
+                verify=self._peer_tls() if secure and self._peer_tls is not None else True,
+            )
+        return self._clients[secure]
 
     async def send(
         self,
@@ -47,11 +62,15 @@ class Forwarder:
         target = f"{url.rstrip('/')}{quote(path, safe='/%')}?{urlencode(query)}"
         sent = {"Content-Type": "application/json", "Accept": "application/json", **headers}
         try:
-            answer = await self._client.request(method, target, content=body or None, headers=sent)
+            answer = await self._client(url).request(
+                method, target, content=body or None, headers=sent
+            )
         except httpx.HTTPError as problem:
             kind = type(problem).__name__
+            cause = explained(str(problem), LISTENER_PREFIX)
             raise ConnectError(
                 f"IO Error trying to forward REST request to {url}: {kind} {problem}"
+                f"{'; ' if cause else ''}{cause}"
             ) from problem
         if answer.status_code >= 400:  # noqa: PLR2004 - HTTP's errors
             raise HttpError(answer.status_code, _message(answer))
@@ -60,7 +79,8 @@ class Forwarder:
 
     async def close(self) -> None:
         """Release the connections."""
-        await self._client.aclose()
+        for one in self._clients.values():
+            await one.aclose()
 
 
 def _json(answer: httpx.Response) -> Any:

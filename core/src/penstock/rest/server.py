@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,12 +13,12 @@ import attrs
 import uvicorn
 
 from penstock.errors import StartupError
+from penstock.rest.bodies import HEADER_BYTES_MAX
 from penstock.rest.headers import AsgiApp
+from penstock.rest.protocol import BoundedProtocol, connections_max
 
-__all__ = ["Listener", "RestServer", "bind", "parse_listener"]
+__all__ = ["BoundListener", "Listener", "RestServer", "bind", "parse_listener"]
 
-CONNECTIONS_MAX: Final = 1000
-HEADER_BYTES_MAX: Final = 16 * 1024
 KEEP_ALIVE_S: Final = 30
 STOP_GRACE_S: Final = 5
 DEFAULT_PORT: Final = 8083
@@ -30,22 +31,38 @@ class Listener:
 
     host: str
     port: int
+    scheme: str = "http"
+
+
+@attrs.frozen
+class BoundListener:
+    """A listener that is listened at; ``tls`` is None for http."""
+
+    listener: Listener
+    socket: socket.socket
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def port(self) -> int:
+        """The port, also of a listener at any free one."""
+        return int(self.socket.getsockname()[1])
+
+    def close(self) -> None:
+        """Listen no more."""
+        self.socket.close()
 
 
 def parse_listener(text: str) -> Listener:
-    """Return the listener of ``http://host:port``; raises StartupError for anything else."""
+    """Return the listener of ``http(s)://host:port``; raises StartupError for anything else."""
     try:
         parts = urlsplit(text.strip())
         port = DEFAULT_PORT if parts.port is None else parts.port
     except ValueError as problem:
         raise StartupError(f"listeners: '{text}' is no http://host:port ({problem})") from problem
-    if parts.scheme.lower() == "https":
-        raise StartupError(
-            f"listeners: '{text}': HTTPS is not served yet; put a TLS proxy in front, or use http://"
-        )
-    if parts.scheme.lower() != "http" or parts.path not in ("", "/"):
-        raise StartupError(f"listeners: '{text}' is no http://host:port")
-    return Listener(parts.hostname or "", port)
+    scheme = parts.scheme.lower()
+    if scheme not in {"http", "https"} or parts.path not in ("", "/"):
+        raise StartupError(f"listeners: '{text}' is no http://host:port or https://host:port")
+    return Listener(parts.hostname or "", port, scheme)
 
 
 def bind(listener: Listener) -> socket.socket:
@@ -85,23 +102,32 @@ class _Server(uvicorn.Server):
 class RestServer:
     """Serves the application on bound sockets until told to stop."""
 
-    def __init__(self, app: AsgiApp, sockets: Sequence[socket.socket]) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        sockets: Sequence[socket.socket],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """``tls`` makes all of the sockets speak HTTPS."""
         self._sockets = list(sockets)
-        self._server = _Server(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                limit_concurrency=CONNECTIONS_MAX,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=STOP_GRACE_S,
-                h11_max_incomplete_event_size=HEADER_BYTES_MAX,
-                http="h11",
-                ws="none",
-            )
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=connections_max() + 1,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_GRACE_S,
+            h11_max_incomplete_event_size=HEADER_BYTES_MAX,
+            http=BoundedProtocol,
+            ws="none",
         )
+        if tls is not None:
+            # uvicorn reads files only; ours may be stores of Java's, and stay in memory.
+            config.load()
+            config.ssl = tls
+        self._server = _Server(config)
 
     @property
     def port(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
@@ -14,7 +15,7 @@ from penstock.runtime.herder.commands import Command
 from penstock.runtime.levels import LevelBook
 from penstock.runtime.storage.config_records import SessionKey
 
-__all__ = ["ClusterAccess", "RestService"]
+__all__ = ["ClusterAccess", "Quarantine", "RestService"]
 
 REQUEST_TIMEOUT_S: Final = 90.0
 HEALTH_TIMEOUT_S: Final = 10.0
@@ -28,11 +29,24 @@ class ClusterAccess:
         session_key: the key that signs what workers ask of each other, None while none is known.
         is_signed: whether the group has agreed to sign.
         algorithms: those that a signature may have.
+        peer_tls: gives the TLS context for calls to other workers.
     """
 
     session_key: Callable[[], SessionKey | None]
     is_signed: Callable[[], bool]
     algorithms: frozenset[str]
+    peer_tls: Callable[[], ssl.SSLContext] | None = None
+
+
+@attrs.frozen
+class Quarantine:
+    """Records of the internal topics that make no sense: how many, and the last of them.
+
+    Each of them is ``{topic, offset, key, reason}``.
+    """
+
+    count: int = 0
+    records: Sequence[Mapping[str, Any]] = ()
 
 
 @attrs.define
@@ -48,6 +62,8 @@ class RestService:
         cluster: None on a worker that is alone.
         topic_tracking: whether it is kept which topics a connector uses.
         topic_tracking_reset: whether that may be reset.
+        quarantine: what of the internal topics is ignored.
+        answered: the herder has answered once: the worker is not starting any more.
     """
 
     submit: Callable[[Command], Future[Any]]
@@ -61,10 +77,14 @@ class RestService:
     cluster: ClusterAccess | None = None
     topic_tracking: bool = True
     topic_tracking_reset: bool = True
+    quarantine: Callable[[], Quarantine] = Quarantine
+    answered: bool = False
 
     async def ask(self, command: Command) -> Any:
         """Return the herder's reply; raises its error, or TimedOutError after 90 s."""
-        return await self._answer(self.submit(command), type(command).__name__)
+        reply = await self._answer(self.submit(command), type(command).__name__)
+        self.answered = True
+        return reply
 
     async def run(self, function: str, arguments: Mapping[str, Any]) -> Any:
         """Return the result of a function that runs in a host."""

@@ -53,7 +53,7 @@ def check_signature(
     """
     given, algorithm = headers.get(AUTHORIZATION), headers.get(ALGORITHM)
     if given is None or algorithm is None:
-        raise BadRequestError("Internal request missing expected headers")
+        raise BadRequestError("Internal request missing required signature")
     if algorithm not in allowed or algorithm not in ALGORITHMS:
         raise BadRequestError(f"Signature algorithm {algorithm[:40]!r} is not permitted here")
     try:
@@ -63,4 +63,4 @@ def check_signature(
     if key is None:
         raise HttpError(503, "This worker still has to learn the cluster's session key; try again")
     if not hmac.compare_digest(mac, _mac(key, algorithm, body)):
-        raise HttpError(403, "Internal request contained an invalid signature.")
+        raise HttpError(403, "Internal request contained invalid signature.")

@@ -179,6 +179,12 @@ class Consumer(Protocol):
     def position(self, partition: TopicPartition) -> int | None:
         """Return the next offset this consumer would read, or None when not known yet."""
 
+    def log_end(self, partition: TopicPartition) -> int | None:
+        """Return the offset after the partition's last record as last heard of, without asking.
+
+        None when not known yet.
+        """
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read on from ``offset`` at the next poll."""
 

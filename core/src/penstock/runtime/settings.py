@@ -23,6 +23,7 @@ PREFIXES: Final = (
     "internal.",
     "config.providers.",
     "listeners.https.",
+    "admin.listeners.https.",
     "ssl.",
     "sasl.",
     "metric",
@@ -50,7 +51,9 @@ _KNOWN: Final = frozenset(
         "receive.buffer.bytes",
         "rebalance.timeout.ms",
         "request.timeout.ms",
-        "rest.advertised.listener",
+        "java.security.auth.login.config",
+        "rest.auth.roles",
+        "rest.basic.auth.file",
         "rest.extension.classes",
         "rest.host.name",
         "rest.port",
@@ -64,8 +67,6 @@ _KNOWN: Final = frozenset(
 )
 """Keys of the original's that are neither ours nor misspelt."""
 _NOT_HONOURED: Final[Mapping[str, str]] = {
-    "rest.extension.classes": "no extension is loaded, so none protects the REST API",
-    "rest.advertised.listener": "the first listener is advertised",
     "exactly.once.source.support": "a standalone worker delivers at least once",
 }
 """Keys of the original's whose absence somebody would notice too late, and what happens instead."""
@@ -139,7 +140,7 @@ class WorkerSettings:
         default=["http://:8083"],
         non_empty=True,
         importance="low",
-        doc="Addresses that the REST API listens at, http://host:port; port 0 is any free one.",
+        doc="Where the REST API listens, http(s)://host:port; port 0 is any free one.",
     )
     rest_advertised_host_name: str | None = key(
         default=None, importance="low", doc="The host that status bodies show for this worker."
@@ -149,6 +150,13 @@ class WorkerSettings:
         validator=_port,
         importance="low",
         doc="The port that status bodies show for this worker.",
+    )
+    rest_advertised_listener: str | None = key(
+        default=None,
+        choices=("http", "https"),
+        any_case=True,
+        importance="low",
+        doc="Which listener other workers are told of, http or https; http when there is one.",
     )
     admin_listeners: list[str] | None = key(
         default=None,

@@ -32,6 +32,7 @@ from penstock.runtime.storage.status_records import (
     Status,
     TopicUse,
     TopicUseKey,
+    encode_status,
     encode_topic_use,
 )
 
@@ -536,3 +537,22 @@ def test_topics_are_not_kept_when_tracking_is_off() -> None:
     worker = with_connector(topic_tracking=False)
     use_topics(worker, "a")
     assert worker.ask(cmd.GetTopics("c")) == []
+
+
+def test_what_comes_back_is_told_again_though_others_told_of_it_since() -> None:
+    """A worker that was expelled gets its tasks back while their former hosts still end."""
+    worker = with_connector()
+    worker.stop_slowly = True
+    worker.feed(ev.Left("expelled", expelled=True))
+    other = Status(State.UNASSIGNED, "w2:1", worker.herder.state.generation + 9)
+    worker.topics.status += [encode_status(key, other) for key in ("c", *TASKS)]
+    worker.read()
+    share(worker, allocation(["c"], TASKS))
+    worker.stop_slowly = False
+    worker.finish_stopping()
+    worker.settle()
+    worker.read()
+    assert states(worker) == ["RUNNING"] * 3
+    found = worker.herder.state.board.get(TASKS[0])
+    assert found is not None
+    assert found.worker_id == worker.herder.state.worker_id

@@ -156,6 +156,7 @@ def test_keys_of_the_original_are_no_misspellings() -> None:
 
 
 def test_what_is_not_obeyed_is_said() -> None:
-    (sentence,) = not_honoured({**MINIMAL, "rest.extension.classes": "com.example.Auth"})
-    assert "'rest.extension.classes' is not supported" in sentence
-    assert not_honoured({**MINIMAL, "rest.extension.classes": ""}) == []
+    given = {**MINIMAL, "exactly.once.source.support": "enabled"}
+    (sentence,) = not_honoured(given)
+    assert "'exactly.once.source.support' is not supported" in sentence
+    assert not_honoured({**MINIMAL, "exactly.once.source.support": ""}) == []

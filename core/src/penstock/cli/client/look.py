@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,14 +46,21 @@ def _row(name: str, status: Mapping[str, Any]) -> dict[str, str]:
 @client_options
 @_JSON
 def status(name: str, url: str | None, context: str | None, as_json: bool) -> None:
-    """Show the connector NAME: its state, its tasks, and why what failed has failed."""
-    found = connected(url, context).ask("GET", path_of("connectors", name, "status"))
+    """Show the connector NAME: its state, its tasks, and why what failed has failed.
+
+    A worker of Penstock also tells of lag, the last commit and restarts.
+    """
+    rest = connected(url, context)
+    found = rest.ask("GET", path_of("connectors", name, "status"))
     if as_json:
         show_json(found)
         return
     parts = [{"id": "", **found["connector"]}, *found["tasks"]]
-    rows = [_part(name, part) for part in parts]
-    show_table(rows, ["WHAT", "STATE", "WORKER", "VERSION", "CAUSE"])
+    truth = rest.try_ask("GET", path_of("penstock", "connectors", name)) or {}
+    seen = {"": truth, **{one["task"]: one for one in truth.get("tasks", ())}}
+    rows = [{**_part(name, part), **_seen(seen.get(part["id"], {}))} for part in parts]
+    told = ["LAG", "LAST COMMIT", "RESTARTS"] if truth else []
+    show_table(rows, ["WHAT", "STATE", "WORKER", "VERSION", "CAUSE", *told])
     for part in parts:
         if part.get("trace"):
             click.echo(f"\n{_what(name, part)}:\n{part['trace'].rstrip()}")
@@ -70,6 +78,29 @@ def _part(name: str, part: Mapping[str, Any]) -> dict[str, str]:
         "VERSION": str(part.get("version") or ""),
         "CAUSE": _cause(str(part.get("trace") or "")),
     }
+
+
+def _seen(part: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a worker of Penstock tells beyond the original; its doubts overrule a state."""
+    at_ms = part.get("last_commit_ms")
+    shown = {
+        "LAG": _text(part.get("lag")),
+        "LAST COMMIT": "" if at_ms is None else _time(at_ms),
+        "RESTARTS": _text(part.get("restarts")),
+    }
+    if part.get("problem"):
+        shown |= {"STATE": str(part["state"]), "CAUSE": str(part["problem"])}
+    return shown
+
+
+def _text(number: Any) -> str:
+    return "" if number is None else str(number)
+
+
+def _time(at_ms: int) -> str:
+    """Return Unix ms as local time, to the second."""
+    at = dt.datetime.fromtimestamp(at_ms // 1000, dt.UTC).astimezone()
+    return at.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _cause(trace: str) -> str:

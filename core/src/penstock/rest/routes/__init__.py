@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from penstock.rest.routes import connectors, loggers, ours, plugins, root, tasks, topics
+from penstock.rest.routes import (
+    connectors,
+    loggers,
+    metrics,
+    openapi,
+    ours,
+    plugins,
+    root,
+    tasks,
+    topics,
+)
 from penstock.rest.routing import Route
 
 __all__ = ["admin_routes", "all_routes", "user_routes"]
@@ -27,4 +37,6 @@ def user_routes() -> list[Route]:
         *topics.ROUTES,
         *plugins.ROUTES,
         *ours.ROUTES,
+        *metrics.ROUTES,
+        *openapi.routes(all_routes),
     ]

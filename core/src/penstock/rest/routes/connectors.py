@@ -41,8 +41,12 @@ async def list_connectors(request: RestRequest) -> Answer:
     return Answer(body=expanded)
 
 
+_UNQUOTED: Final = "!$&'()*+,=:@"
+"""What the original leaves as it is in a Location, beside letters, digits and ``-._~``."""
+
+
 def _location(name: str) -> dict[str, str]:
-    return {"Location": "/connectors/" + quote(name, safe="")}
+    return {"Location": "/connectors/" + quote(name, safe=_UNQUOTED)}
 
 
 async def create_connector(request: RestRequest) -> Answer:

@@ -21,8 +21,9 @@ async def list_plugins(request: RestRequest) -> Answer:
 
 
 async def get_plugin_config(request: RestRequest, plugin: str) -> Answer:
-    """``GET /connector-plugins/{plugin}/config``: its keys (source: KIP-769)."""
-    return Answer(body=await request.service.run("describe_plugin", {"name": plugin}))
+    """``GET /connector-plugins/{plugin}/config``: its keys (source: KIP-769, KIP-891)."""
+    asked = {"name": plugin, "version": request.query.get("version")}
+    return Answer(body=await request.service.run("describe_plugin", asked))
 
 
 async def validate(request: RestRequest, plugin: str) -> Answer:

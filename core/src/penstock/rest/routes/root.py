@@ -13,6 +13,9 @@ from penstock.runtime.herder.commands import ListConnectors
 __all__ = ["ROUTES"]
 
 
+_UNWELL: Final = "Worker was unable to handle this request and may be unable to serve others"
+
+
 async def get_root(request: RestRequest) -> Answer:
     """``GET /``: version, commit and the cluster's id."""
     service = request.service
@@ -29,13 +32,41 @@ async def get_health(request: RestRequest) -> Answer:
     """``GET /health``: whether the herder answers (source: KIP-1017)."""
     try:
         await asyncio.wait_for(request.service.ask(ListConnectors()), HEALTH_TIMEOUT_S)
+    except TimeoutError:
+        if not request.service.answered:
+            return Answer(503, {"status": "starting", "message": "Worker is still starting up."})
+        text = f"{_UNWELL}: the herder gave no answer within {HEALTH_TIMEOUT_S:g} s"
+        return Answer(500, {"status": "unhealthy", "message": text})
     except Exception as problem:  # noqa: BLE001 - whatever it is, the worker is not well
-        text = (
-            f"Worker was unable to handle this request and may be unable to serve others: {problem}"
-        )
+        text = f"{_UNWELL}: {problem}"
         return Answer(500, {"status": "unhealthy", "message": text})
     text = "Worker has completed startup and is ready to handle requests."
-    return Answer(body={"status": "healthy", "message": text})
+    return Answer(body={"status": "healthy", "message": text + _ignored(request)})
 
 
-ROUTES: Final = [Route("GET", "/", get_root), Route("GET", "/health", get_health)]
+def _ignored(request: RestRequest) -> str:
+    """Return what is ignored as a sentence behind others; the shape has no other place for it."""
+    found = request.service.quarantine()
+    if not found.records:
+        return ""
+    last = found.records[-1]
+    return (
+        f" {found.count} record{'s' if found.count > 1 else ''} of the internal topics "
+        f"{'are' if found.count > 1 else 'is'} ignored, the last at offset {last['offset']} of "
+        f"topic '{last['topic']}' with key '{last['key']}': {last['reason']}"
+    )
+
+
+async def get_more_health(request: RestRequest) -> Answer:
+    """``GET /penstock/health``: as ``/health``, with each record that is ignored."""
+    answer = await get_health(request)
+    found = request.service.quarantine()
+    ignored = {"count": found.count, "records": list(found.records)}
+    return Answer(answer.status, {**answer.body, "ignored": ignored})
+
+
+ROUTES: Final = [
+    Route("GET", "/", get_root),
+    Route("GET", "/health", get_health),
+    Route("GET", "/penstock/health", get_more_health),
+]

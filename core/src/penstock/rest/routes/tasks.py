@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from penstock.errors import NotFoundError
+from penstock.errors import BadRequestError, NotFoundError
 from penstock.rest.bodies import task_configs_of
 from penstock.rest.errors import HttpError
 from penstock.rest.exchange import Answer, RestRequest
@@ -20,7 +20,7 @@ _DIGITS_MAX: Final = 9
 
 def _task_id(name: str, task: str) -> TaskId:
     if not (task.isascii() and task.removeprefix("-").isdigit()):
-        raise HttpError(404)
+        raise HttpError(404, "HTTP 404 Not Found")
     if len(task) > _DIGITS_MAX or task.startswith("-"):
         raise NotFoundError(f"No status found for task {name}-{task}")
     return TaskId(name, int(task))
@@ -42,13 +42,27 @@ async def restart_task(request: RestRequest, name: str, task: str) -> Answer:
     return Answer(204)
 
 
-async def put_task_configs(request: RestRequest, name: str) -> Answer:
-    """``POST /connectors/{name}/tasks``, from the worker that runs the connector; signed."""
+def _check_worker(request: RestRequest) -> None:
+    """Let only another worker of the cluster pass."""
     access = request.service.cluster
     if access is None:
-        raise HttpError(405)
+        raise HttpError(404, "This worker is alone: no other worker asks it for anything")
     if access.is_signed():
         check_signature(request.headers, request.body, access.session_key(), access.algorithms)
+
+
+async def fence(request: RestRequest, name: str) -> Answer:
+    """``PUT /connectors/{name}/fence``, from a worker before it starts exactly-once tasks."""
+    _check_worker(request)
+    await request.service.ask(cmd.GetConnector(name))
+    raise BadRequestError(
+        f"Cannot fence tasks of {name}: exactly-once source support is not enabled on the leader"
+    )
+
+
+async def put_task_configs(request: RestRequest, name: str) -> Answer:
+    """``POST /connectors/{name}/tasks``, from the worker that runs the connector; signed."""
+    _check_worker(request)
     await request.service.ask(cmd.PutTaskConfigs(name, task_configs_of(request.body)))
     return Answer(204)
 
@@ -56,6 +70,7 @@ async def put_task_configs(request: RestRequest, name: str) -> Answer:
 ROUTES: Final = [
     Route("GET", "/connectors/{name}/tasks", list_tasks),
     Route("POST", "/connectors/{name}/tasks", put_task_configs),
+    Route("PUT", "/connectors/{name}/fence", fence),
     Route("GET", "/connectors/{name}/tasks/{task}/status", get_task_status),
     Route("POST", "/connectors/{name}/tasks/{task}/restart", restart_task),
 ]

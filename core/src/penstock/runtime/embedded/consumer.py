@@ -137,6 +137,10 @@ class EmbeddedConsumer:
         """See :class:`penstock.runtime.broker.Consumer`."""
         return self._reader.position(partition)
 
+    def log_end(self, partition: TopicPartition) -> int | None:
+        """See :class:`penstock.runtime.broker.Consumer`."""
+        return self._reader.log_end(partition)
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """See :class:`penstock.runtime.broker.Consumer`."""
         if not self._reader.seek(partition, offset):

@@ -90,6 +90,11 @@ class Reader:
         found = self._partitions.get(place)
         return None if found is None else found.offset
 
+    def log_end(self, place: TopicPartition) -> int | None:
+        """Return the offset after the last record as last looked up, None if not read."""
+        found = self._partitions.get(place)
+        return None if found is None else max(found.end, found.offset)
+
     def seek(self, place: TopicPartition, offset: int) -> bool:
         """Go on from ``offset``; return whether the partition is read at all."""
         found = self._partitions.get(place)

@@ -117,7 +117,10 @@ class CooperativeSharer:
     ) -> Allocation:
         """Return what was lost and should be placed now; the rest waits for its member."""
         if not lost:
-            if not self._revoked_last or (self._due_ms and now_ms >= self._due_ms):
+            if self._due_ms and now_ms >= self._due_ms:
+                self._revoked_last = False  # the wait is over: there may be revocations again
+                self._reset_delay()
+            elif not self._revoked_last:
                 self._reset_delay()
             return NOTHING
         nobody_left = self._due_ms <= 0 and self._previous_members <= set(owned)
@@ -125,6 +128,7 @@ class CooperativeSharer:
             self._reset_delay()
             return lost
         if self._due_ms > 0 and now_ms >= self._due_ms:
+            self._revoked_last = False
             self._reset_delay()
             return lost
         self._empty_then.update(member for member, has in owned.items() if not has)

@@ -15,6 +15,7 @@ __all__ = [
     "DeleteConnector",
     "GetConnector",
     "GetFigures",
+    "GetMetrics",
     "GetOffsets",
     "GetStatus",
     "GetTaskStatus",
@@ -75,6 +76,11 @@ class GetFigures(Command):
     """``GET /penstock/connectors/{name}``: the figures of each task."""
 
     name: str
+
+
+@attrs.frozen
+class GetMetrics(Command):
+    """``GET /metrics``: all that this worker knows of its own hosts, see ``herder/views.py``."""
 
 
 @attrs.frozen

@@ -81,12 +81,29 @@ def host_step(
         return []
     if isinstance(event, HostStarted):
         slot.incarnation = event.incarnation
+        slot.starting = True
+        slot.figures = None  # those of the host before would be taken for this one's
+        state.startups(slot.key).attempts += 1
         return []
     if event.incarnation != slot.incarnation:
         return []
+    if slot.starting:
+        _count_start(state, slot, event)
     if isinstance(event, HostExitedEvent):
         return _exited(state, slot, event)
     return _reported(state, slot, event.event, tasks_made)
+
+
+def _count_start(state: HerderState, slot: Slot, event: HostReported | HostExitedEvent) -> None:
+    """Count whether the host came up, once it is known."""
+    told = None if isinstance(event, HostExitedEvent) else event.event
+    if isinstance(told, Running | Paused):
+        state.startups(slot.key).succeeded += 1
+    elif told is None or isinstance(told, Failed):
+        state.startups(slot.key).failed += 1
+    else:
+        return
+    slot.starting = False
 
 
 def _exited(state: HerderState, slot: Slot, event: HostExitedEvent) -> Sequence[Action]:

@@ -61,6 +61,7 @@ class StandaloneHerder:
             cmd.GetTasks: self._tasks,
             cmd.GetTaskStatus: self._task_status,
             cmd.GetFigures: self._figures,
+            cmd.GetMetrics: self._metrics,
             cmd.GetTopics: self._topics,
             cmd.ResetTopics: self._reset_topics,
             cmd.GetOffsets: self._offsets,
@@ -125,13 +126,21 @@ class StandaloneHerder:
         return [Reply(request, views.task_state(self._task(command.task), self.worker_id))]
 
     def _figures(self, request: int, command: cmd.GetFigures) -> Sequence[Action]:
-        return [Reply(request, views.figures(self.state, self._entry(command.name)))]
+        entry = self._entry(command.name)
+        return [Reply(request, views.figures(self.state, entry, self.worker_id))]
+
+    def _metrics(self, request: int, command: cmd.GetMetrics) -> Sequence[Action]:
+        return [Reply(request, views.worker_figures(self.state, self.worker_id))]
 
     def _topics(self, request: int, command: cmd.GetTopics) -> Sequence[Action]:
-        return [Reply(request, list(self._entry(command.name).topics))]
+        # As in the original, a connector that is not there has no topics.
+        entry = self.state.connectors.get(command.name)
+        return [Reply(request, [] if entry is None else list(entry.topics))]
 
     def _reset_topics(self, request: int, command: cmd.ResetTopics) -> Sequence[Action]:
-        self._entry(command.name).topics.clear()
+        entry = self.state.connectors.get(command.name)
+        if entry is not None:
+            entry.topics.clear()
         return [Reply(request)]
 
     def _offsets(self, request: int, command: cmd.GetOffsets) -> Sequence[Action]:

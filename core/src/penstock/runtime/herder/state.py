@@ -31,6 +31,7 @@ __all__ = [
     "Slot",
     "Spec",
     "StartHost",
+    "Startups",
     "StopHost",
     "Validate",
     "reconcile",
@@ -76,6 +77,7 @@ class Slot:
     version: str | None = None
     restarts: int = 0
     figures: Progress | None = None
+    starting: bool = False
 
     def want(self, spec: Spec | None, *, paused: bool) -> None:
         """Say what should run here; a changed spec gives a failed slot another chance."""
@@ -91,6 +93,15 @@ class Slot:
         self.trace = ""
         self.restarts += 1
         self.state = State.RESTARTING
+
+
+@attrs.define
+class Startups:
+    """How many hosts of one kind were started on this worker (source: WorkerMetricsGroup)."""
+
+    attempts: int = 0
+    succeeded: int = 0
+    failed: int = 0
 
 
 @attrs.define
@@ -112,6 +123,12 @@ class HerderState:
     connectors: dict[str, ConnectorEntry] = attrs.field(factory=dict)
     slots: dict[HostKey, Slot] = attrs.field(factory=dict)
     validating: dict[int, Any] = attrs.field(factory=dict)
+    connector_startups: Startups = attrs.field(factory=Startups)
+    task_startups: Startups = attrs.field(factory=Startups)
+
+    def startups(self, key: HostKey) -> Startups:
+        """Return where the starts of such a host are counted."""
+        return self.task_startups if isinstance(key, TaskId) else self.connector_startups
 
     def slot(self, key: HostKey) -> Slot:
         """Return the slot of a host; makes it when it is new."""

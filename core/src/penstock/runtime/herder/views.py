@@ -9,7 +9,15 @@ import attrs
 from penstock.runtime.herder.state import ConnectorEntry, HerderState, Slot
 from penstock.runtime.model import State, TaskId
 
-__all__ = ["connector_info", "figures", "state_info", "task_infos", "task_state"]
+__all__ = [
+    "connector_info",
+    "figures",
+    "state_info",
+    "task_figures",
+    "task_infos",
+    "task_state",
+    "worker_figures",
+]
 
 
 def connector_info(entry: ConnectorEntry) -> dict[str, Any]:
@@ -61,19 +69,85 @@ def task_infos(entry: ConnectorEntry) -> list[dict[str, Any]]:
     ]
 
 
-def figures(state: HerderState, entry: ConnectorEntry) -> dict[str, Any]:
-    """Return what the tasks report of their progress; the one shape here that is our own."""
+def figures(state: HerderState, entry: ConnectorEntry, worker_id: str) -> dict[str, Any]:
+    """Return the truth about a connector whose every host is here; a shape of our own."""
     return {
         "name": entry.name,
+        "type": entry.type.value,
         "state": state.slot(entry.name).state.value,
+        "worker_id": worker_id,
+        "owner_alive": True,
         "tasks": [
-            {
-                "task": slot.key.task if isinstance(slot.key, TaskId) else -1,
-                "state": slot.state.value,
-                "restarts": slot.restarts,
-                "progress": None if slot.figures is None else attrs.asdict(slot.figures),
-            }
-            for slot in state.tasks_of(entry.name)
-            if slot.wanted
+            task_figures(slot, worker_id) for slot in state.tasks_of(entry.name) if slot.wanted
+        ],
+    }
+
+
+def task_figures(slot: Slot, worker_id: str) -> dict[str, Any]:
+    """Return what a task of this worker has moved, how far behind it is, and where it runs."""
+    told = slot.figures
+    shown: dict[str, Any] = {
+        "task": slot.key.task if isinstance(slot.key, TaskId) else -1,
+        "state": slot.state.value,
+        "worker_id": worker_id,
+        # Whoever answers this lives; what it says of its own hosts is what it sees.
+        "owner_alive": True,
+        "restarts": slot.restarts,
+        "progress": None if told is None else attrs.asdict(told),
+    }
+    if told is None:
+        return shown
+    written = told.attributes.get("source-record-write-total")
+    places = [_place(*place) for place in told.places]
+    lags = [place["lag"] for place in places if place["lag"] is not None]
+    return {
+        **shown,
+        "last_record_ms": told.last_record_ms or None,
+        "last_commit_ms": told.last_commit_ms or None,
+        "read": told.records,
+        "written": told.attributes.get("sink-record-send-total") if written is None else written,
+        "filtered": told.filtered,
+        "failed": told.errors,
+        "lag": sum(lags) if lags else None,
+        "partitions": places,
+    }
+
+
+def _place(topic: str, partition: int, position: int | None, end: int | None) -> dict[str, Any]:
+    lag = None if position is None or end is None else max(0, end - position)
+    return {
+        "topic": topic,
+        "partition": partition,
+        "position": position,
+        "end": end,
+        "lag": lag,
+    }
+
+
+def worker_figures(state: HerderState, worker_id: str) -> dict[str, Any]:
+    """Return all that this worker knows of its own hosts, for its metrics."""
+    names = {key.connector if isinstance(key, TaskId) else key for key in state.slots}
+    return {
+        "worker_id": worker_id,
+        "connector_startups": attrs.asdict(state.connector_startups),
+        "task_startups": attrs.asdict(state.task_startups),
+        "connectors": [
+            _connector_figures(state, state.connectors[name], worker_id)
+            for name in sorted(names & set(state.connectors))
+        ],
+    }
+
+
+def _connector_figures(state: HerderState, entry: ConnectorEntry, worker_id: str) -> dict[str, Any]:
+    slot = state.slots.get(entry.name)
+    here = slot is not None and slot.wanted is not None
+    return {
+        "name": entry.name,
+        "type": entry.type.value,
+        "class": entry.config.get("connector.class", ""),
+        "version": slot.version if slot is not None and here else None,
+        "state": slot.state.value if slot is not None and here else None,
+        "tasks": [
+            task_figures(task, worker_id) for task in state.tasks_of(entry.name) if task.wanted
         ],
     }

@@ -225,8 +225,15 @@ class StoreOffsets(Event):
 class Progress(Event):
     """Figures of a task since it started, about once a second and at the end.
 
-    ``records`` were polled (source) or given to ``put`` (sink); ``committed`` of them are stored
-    by Kafka (source) or their offsets committed (sink). Times are Unix ms, 0 for never.
+    ``records`` were polled (source) or read (sink); ``committed`` of them are stored by Kafka
+    (source) or their offsets committed (sink), ``filtered`` of them dropped by transforms. Times
+    are Unix ms, 0 for never.
+
+    Attributes:
+        paused_ms: time in pauses that are over; ``paused_since_ms`` is when the present one began.
+        attributes: by the original's names of metrics; what is not known is left out.
+        places: topic, partition, position and log end (None: not known) of a sink's partitions.
+        about: names and versions of the classes, see ``runtime.metrics.fold``.
     """
 
     records: int
@@ -235,6 +242,13 @@ class Progress(Event):
     last_record_ms: int
     last_commit_ms: int
     errors: int = 0
+    filtered: int = 0
+    started_ms: int = 0
+    paused_ms: int = 0
+    paused_since_ms: int = 0
+    attributes: Mapping[str, float] = attrs.field(factory=dict)
+    places: Sequence[Sequence[Any]] = ()
+    about: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen

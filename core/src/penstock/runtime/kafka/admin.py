@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -15,30 +15,70 @@ from penstock.errors import BrokerError, StorageError
 from penstock.runtime.broker import TopicPartition, TopicSpec
 from penstock.runtime.kafka import groups
 from penstock.runtime.kafka.client_log import client_logger
+from penstock.runtime.secure_stores.causes import explained
 
 __all__ = ["KafkaAdmin"]
 
 RETRY_S: Final = 0.1
+SLICE_S: Final = 3.0
+"""So often it is seen whether the broker refused us."""
+_REFUSALS: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001 - its API
 
 
 class KafkaAdmin:
     """Asks a Kafka cluster about itself. Owned by one thread."""
 
-    def __init__(self, config: Mapping[str, Any], *, bootstrap: str) -> None:
-        """Connect lazily; ``bootstrap`` is only for messages."""
+    def __init__(
+        self, config: Mapping[str, Any], *, bootstrap: str, probe: Callable[[], str] = lambda: ""
+    ) -> None:
+        """Connect lazily.
+
+        Args:
+            config: librdkafka's.
+            bootstrap: only for messages.
+            probe: asks what is wrong with TLS, once something is.
+        """
+        self._probe = probe
         self._bootstrap = bootstrap
         self._pause = threading.Event()
-        self._client = AdminClient(dict(config), logger=client_logger())
+        self._heard = ""
+        self._is_refused = False
+        given = {**config, "error_cb": self._hear}
+        self._client = AdminClient(given, logger=client_logger())
+
+    def _hear(self, error: KafkaError) -> None:
+        """Keep why the broker does not let us in: the answers to requests do not tell."""
+        self._is_refused = error.code() in _REFUSALS
+        if self._is_refused or explained(error.str()):
+            self._heard = error.str()
 
     def _metadata(self, timeout_s: float) -> Any:
-        try:
-            return self._client.list_topics(timeout=timeout_s)
-        except KafkaException as problem:
-            raise BrokerError(
-                f"no Kafka broker answers at bootstrap.servers '{self._bootstrap}' within "
-                f"{timeout_s:g} s ({problem.args[0].str()}); check the address, that the broker "
-                "runs, and the security settings"
-            ) from problem
+        until_s = time.monotonic() + timeout_s
+        self._heard, self._is_refused = "", False
+        while True:
+            left_s = until_s - time.monotonic()
+            try:
+                return self._client.list_topics(timeout=max(0.01, min(left_s, SLICE_S)))
+            except KafkaException as problem:
+                self._client.poll(0)
+                if not self._is_refused and left_s > SLICE_S:
+                    continue
+                if self._heard:
+                    told = self._told(self._heard)
+                    raise BrokerError(
+                        f"the Kafka broker at bootstrap.servers '{self._bootstrap}' is not "
+                        f"talked to: {told}"
+                    ) from problem
+                raise BrokerError(
+                    f"no Kafka broker answers at bootstrap.servers '{self._bootstrap}' within "
+                    f"{timeout_s:g} s ({problem.args[0].str()}); check the address, that the "
+                    "broker runs, and the security settings"
+                ) from problem
+
+    def _told(self, heard: str) -> str:
+        precise = self._probe() if "SSL" in heard else ""
+        cause = explained(precise) or explained(heard)
+        return f"{heard}{f' ({precise})' if precise else ''}{'; ' if cause else ''}{cause}"
 
     def cluster_id(self, timeout_s: float) -> str:
         """See :class:`penstock.runtime.broker.Admin`."""

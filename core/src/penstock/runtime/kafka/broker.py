@@ -11,6 +11,8 @@ from penstock.runtime.kafka.consumer import KafkaConsumer, KafkaReader
 from penstock.runtime.kafka.features import has_feature
 from penstock.runtime.kafka.producer import KafkaProducer
 from penstock.runtime.kafka.properties import ClientKind, Translation, translate
+from penstock.runtime.kafka.stores import with_pem_texts
+from penstock.runtime.kafka.tls_probe import tls_problem
 
 __all__ = ["KafkaBroker"]
 
@@ -52,7 +54,11 @@ class KafkaBroker:
         """See :class:`penstock.runtime.broker.Broker`."""
         found = _translated(properties, ClientKind.ADMIN, client_id)
         bootstrap = properties.get("bootstrap.servers", "")
-        return KafkaAdmin({**found.config, "client.id": client_id}, bootstrap=bootstrap)
+        return KafkaAdmin(
+            {**found.config, "client.id": client_id},
+            bootstrap=bootstrap,
+            probe=lambda: tls_problem(properties),
+        )
 
     def settings(
         self, properties: Mapping[str, str], kind: ClientKind, *, client_id: str
@@ -63,7 +69,7 @@ class KafkaBroker:
 
 
 def _translated(properties: Mapping[str, str], kind: ClientKind, who: str) -> Translation:
-    found = translate(properties, kind, gssapi=has_feature("sasl_gssapi"), who=who)
+    found = translate(with_pem_texts(properties), kind, gssapi=has_feature("sasl_gssapi"), who=who)
     for note in found.unsupported:
         log.warning("%s: %s", who, note)
     for note in found.ignored:

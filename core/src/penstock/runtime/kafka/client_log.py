@@ -6,6 +6,8 @@ import logging
 import time
 from typing import Final
 
+from penstock.runtime.secure_stores.causes import explained
+
 __all__ = ["client_logger"]
 
 QUIET_S: Final = 30.0
@@ -30,6 +32,9 @@ class _Throttle(logging.Filter):
         if len(self._told_s) >= KINDS_MAX:
             self._told_s.clear()
         self._told_s[kind] = now_s
+        cause = explained(record.getMessage())
+        if cause:
+            record.msg, record.args = f"{record.getMessage()}; {cause}", ()
         return True
 
 

@@ -149,6 +149,15 @@ class KafkaConsumer:
         offset = self._client.position(wanted)[0].offset
         return int(offset) if offset >= 0 else None
 
+    def log_end(self, partition: TopicPartition) -> int | None:
+        """See :class:`penstock.runtime.broker.Consumer`; each fetch brings it along."""
+        place = confluent_kafka.TopicPartition(partition.topic, partition.partition)
+        try:
+            marks = self._client.get_watermark_offsets(place, cached=True)
+        except KafkaException:
+            return None
+        return int(marks[1]) if marks is not None and marks[1] >= 0 else None
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """See :class:`penstock.runtime.broker.Consumer`."""
         place = confluent_kafka.TopicPartition(partition.topic, partition.partition, offset)

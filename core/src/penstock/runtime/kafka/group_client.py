@@ -26,6 +26,7 @@ from kafka.protocol.consumer import (
 from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest
 
 from penstock.errors import BrokerError, RetriableError
+from penstock.runtime.secure_stores.causes import explained
 
 __all__ = ["Coordinates", "GroupAnswer", "GroupClient", "JoinAnswer", "PendingAnswer"]
 
@@ -86,6 +87,43 @@ class PendingAnswer:
             return None
 
 
+class _Manager(KafkaConnectionManager):  # type: ignore[misc]  # it has no types
+    """kafka-python's, which remembers why the last connection ended: its errors do not tell."""
+
+    last_problem = ""
+
+    def get_connection(self, node_id: Any, *more: Any, **named: Any) -> Any:
+        """Return a connection to a broker."""
+        known = node_id in self._conns
+        found = super().get_connection(node_id, *more, **named)
+        if not known:
+            found.init_future.add_errback(lambda problem: self._note_refusal(problem, found))
+            found.close_future.add_errback(self._note)
+        return found
+
+    def _note_refusal(self, problem: object, connection: Any) -> None:
+        text = str(problem)
+        if connection.sasl_enabled and "socket disconnected" in text:
+            # The broker's last word gets lost when the end of the connection comes along with it.
+            text = f"{text}: the broker ended the connection during SASL authentication"
+        self._note(text)
+
+    def _note(self, problem: object) -> None:
+        text = str(problem)
+        # A broker closes some connections without a word after it has refused one.
+        if explained(text) or not explained(self.last_problem):
+            self.last_problem = text
+
+    def told(self, problem: object) -> str:
+        """Return what is wrong, and, where it is known, why and what to do."""
+        text = str(problem)
+        last = self.last_problem
+        if last and last not in text:
+            text = f"{text} ({last})"
+        cause = explained(text)
+        return f"{text}; {cause}" if cause else text
+
+
 class GroupClient:
     """Speaks to one group's coordinator. Owner: the membership's thread.
 
@@ -97,7 +135,7 @@ class GroupClient:
         """``settings`` are kafka-python's: bootstrap_servers and security."""
         self._where = where
         self._net = NetworkSelector(**settings)
-        self._manager = KafkaConnectionManager(
+        self._manager = _Manager(
             self._net,
             client_id=where.client_id,
             request_timeout_ms=where.request_timeout_ms,
@@ -114,9 +152,11 @@ class GroupClient:
             raise
         except kafka_errors.KafkaError as problem:
             if not isinstance(problem, kafka_errors.RetriableError):
-                raise BrokerError(f"the group's coordinator refused: {problem}") from problem
+                told = self._manager.told(problem)
+                raise BrokerError(f"the group's coordinator refused: {told}") from problem
             self.forget_coordinator()
-            raise RetriableError(f"the group's coordinator is away: {problem}") from problem
+            told = self._manager.told(problem)
+            raise RetriableError(f"the group's coordinator is away: {told}") from problem
 
     def find_coordinator(self, timeout_ms: int) -> None:
         """Find who coordinates the group; does nothing when that is known.
@@ -134,7 +174,9 @@ class GroupClient:
             request = FindCoordinatorRequest(key=group, key_type=0, coordinator_keys=[group])
             answer = self.await_future(self._manager.send(request), timeout_ms)
         except (kafka_errors.KafkaError, OSError) as problem:
-            raise RetriableError(f"no broker answers: {problem}") from problem
+            told = self._manager.told(problem)
+            raise RetriableError(f"no broker answers: {told}") from problem
+        self._manager.last_problem = ""
         found = answer.coordinators[0] if answer.coordinators else answer
         error = _name(found.error_code)
         if error == "GroupAuthorizationFailedError":

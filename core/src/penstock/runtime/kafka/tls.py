@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from typing import Final
 
 from penstock.runtime.kafka.properties_rules import Work
+from penstock.runtime.secure_stores.pem import normal_pem
 
 __all__ = ["apply_tls"]
 
-_PEM_BEGIN: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_PEM_LINE: Final = 64
 _SUITE: Final = re.compile(r"(TLS|SSL)_[A-Za-z0-9_]+")
 _PKCS12_ENDINGS: Final = (".p12", ".pfx", ".pkcs12")
 _BOTH_VERSIONS: Final = frozenset({"TLSv1.2", "TLSv1.3"})
@@ -221,14 +218,7 @@ def _pem(work: Work, key: str, text: str) -> str:
 
     The original reads PEM written on one line, as property files tend to hold it.
     """
-    blocks: list[str] = []
-    for label, body in _blocks(text.replace("\\n", "\n")):
-        packed = "".join(body.split())
-        if not _BASE64.fullmatch(packed):
-            blocks = []
-            break
-        lines = [packed[at : at + _PEM_LINE] for at in range(0, len(packed), _PEM_LINE)]
-        blocks.append("\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----\n"]))
+    blocks = [whole for _, whole in normal_pem(text)]
     if not blocks:
         work.refuse(
             key,
@@ -236,18 +226,6 @@ def _pem(work: Work, key: str, text: str) -> str:
             "give text from '-----BEGIN ...-----' to '-----END ...-----' (keys as PKCS#8)",
         )
     return "".join(blocks)
-
-
-def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Yield label and body of each PEM block, in one pass over the text."""
-    at = 0
-    while (match := _PEM_BEGIN.search(text, at)) is not None:
-        end = f"-----END {match[1]}-----"
-        stop = text.find(end, match.end())
-        if stop < 0:
-            return
-        yield match[1], text[match.end() : stop]
-        at = stop + len(end)
 
 
 def _stem(location: str) -> str:

@@ -26,6 +26,7 @@ from penstock.runtime.storage.config_records import (
 )
 
 __all__ = [
+    "QUARANTINE_MAX",
     "Change",
     "ConfigFold",
     "ConfigSnapshot",

@@ -10,9 +10,12 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
+import attrs
+
 from penstock.errors import ConnectError
 from penstock.runtime.kafka.topic_log import LogRecord, TopicLog, TopicWriter, Written
 from penstock.runtime.storage.config_fold import (
+    QUARANTINE_MAX,
     Change,
     ConfigFold,
     ConfigSnapshot,
@@ -31,11 +34,21 @@ from penstock.runtime.storage.status_records import (
     parse_status,
 )
 
-__all__ = ["ConfigLog", "StatusLog", "Told"]
+__all__ = ["ConfigLog", "IgnoredRecord", "StatusLog", "Told"]
 
 log = logging.getLogger(__name__)
 
 Told = tuple[StatusKey, Status | None] | tuple[TopicUseKey, TopicUse | None]
+
+
+@attrs.frozen
+class IgnoredRecord:
+    """A record that says nothing: where it is, its key (shortened), and why."""
+
+    topic: str
+    offset: int
+    key: str
+    reason: str
 
 
 class ConfigLog:
@@ -55,6 +68,7 @@ class ConfigLog:
         self._fold = ConfigFold()
         self._live = False
         self.snapshot = ConfigSnapshot()
+        self.ignored: list[IgnoredRecord] = []
         self._log = open_log(self._read)
 
     def start(self) -> Future[None]:
@@ -86,6 +100,10 @@ class ConfigLog:
                     change.record.key,
                     change.record.reason,
                 )
+                ignored = IgnoredRecord(
+                    self._topic, record.offset, change.record.key, change.record.reason
+                )
+                self.ignored = [*self.ignored, ignored][-QUARANTINE_MAX:]
             # What was asked before this worker started was carried out, or never will be.
             if change is not None and (
                 self._live or not isinstance(change, RestartAsked | LevelAsked)

@@ -16,6 +16,7 @@ import attrs
 from penstock.errors import BrokerError, ConnectError, RetriableError
 from penstock.runtime.broker import Admin, EncodedBatch, Producer, TopicSpec
 from penstock.runtime.pipeline.failure import Consumed
+from penstock.runtime.tasks.progress import Faults
 
 __all__ = ["DeadLetterQueue", "DeadLetters", "Ticket", "make_topic"]
 
@@ -78,6 +79,7 @@ class DeadLetterQueue:
         rows_max: int = ROWS_MAX,
         bytes_max: int = BYTES_MAX,
         room_wait_max_s: float = ROOM_WAIT_MAX_S,
+        faults: Faults | None = None,
     ) -> None:
         """Take a producer that is the queue's alone.
 
@@ -89,6 +91,7 @@ class DeadLetterQueue:
                 what is not stored is not committed either.
             rows_max, bytes_max: the bounds of what is not acknowledged.
             room_wait_max_s: how long to wait for room.
+            faults: where letters, and those that were refused, are counted.
         """
         self._topic = topic
         self._producer = producer
@@ -101,6 +104,7 @@ class DeadLetterQueue:
         self._sent: dict[int, list[Ticket]] = {}
         self._left: dict[int, int] = {}
         self._token = 0
+        self._faults = Faults() if faults is None else faults
         self._rows = 0
         self._bytes = 0
         self._push_at_s = 0.0
@@ -113,6 +117,7 @@ class DeadLetterQueue:
     def put(self, row: Consumed, headers: Headers) -> Ticket:
         """See :class:`DeadLetters`."""
         size = row.size + sum(len(name) + len(data or b"") for name, data in headers)
+        self._faults.letters += 1
         self._make_room(size)
         ticket = Ticket(row, headers, size)
         if not self._put:
@@ -189,6 +194,7 @@ class DeadLetterQueue:
             self._delivered(delivery.token, delivery.stop - delivery.start)
 
     def _refused(self, ticket: Ticket, why: str) -> BrokerError:
+        self._faults.letters_failed += 1
         return BrokerError(
             f"the dead letter of {ticket.row.place} could not be stored in topic "
             f"'{self._topic}': {why}; its offset is not committed"

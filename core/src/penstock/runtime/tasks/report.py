@@ -7,18 +7,30 @@ from collections.abc import Callable
 from typing import Final
 
 from penstock.api import Transform
-from penstock.errors import ConnectError
+from penstock.errors import ConnectError, RetriableError
 from penstock.runtime.model import TaskId
 from penstock.runtime.pipeline.dead_letter import error_headers
 from penstock.runtime.pipeline.failure import Consumed, Failure
+from penstock.runtime.pipeline.policy import Stage
 from penstock.runtime.plugins import registry
 from penstock.runtime.plugins.names import class_name_of
 from penstock.runtime.tasks.dead_letters import DeadLetters, Ticket
+from penstock.runtime.tasks.progress import Faults
 
 __all__ = ["FailureReports", "class_name"]
 
 log = logging.getLogger(__name__)
 
+_TOLERABLE: Final = frozenset(
+    {
+        Stage.TRANSFORMATION,
+        Stage.KEY_CONVERTER,
+        Stage.VALUE_CONVERTER,
+        Stage.HEADER_CONVERTER,
+        Stage.KAFKA_PRODUCE,
+        Stage.TASK_PUT,
+    }
+)
 _NAMES: Final[dict[tuple[type[object], object], str]] = {}
 
 
@@ -63,6 +75,8 @@ class FailureReports:
         count: Callable[[], None],
         letters: DeadLetters | None = None,
         context_headers: bool = False,
+        faults: Faults | None = None,
+        tolerant: bool = False,
     ) -> None:
         """Bind to a task.
 
@@ -73,6 +87,8 @@ class FailureReports:
             count: called once a failed record.
             letters: takes what was consumed; None when nobody keeps it.
             context_headers: add the headers that tell the cause.
+            faults: where log lines and skipped records are counted.
+            tolerant: every record that fails is skipped, unless its error may not be tolerated.
         """
         self._id = task_id
         self._log_errors = log_errors
@@ -80,6 +96,8 @@ class FailureReports:
         self._count = count
         self._letters = letters
         self._context_headers = context_headers
+        self._faults = Faults() if faults is None else faults
+        self._tolerant = tolerant
 
     def failed(self, failure: Failure) -> None:
         """Tell of one record that failed in a stage."""
@@ -92,7 +110,9 @@ class FailureReports:
             BrokerError: the dead letter cannot be kept.
         """
         self._count()
+        self._faults.skipped += self._tolerant and _is_tolerable(failure)
         if self._log_errors:
+            self._faults.logged += 1
             log.error(
                 "%s", message(self._id, failure, whole=self._log_messages), exc_info=failure.error
             )
@@ -109,6 +129,11 @@ class FailureReports:
                 error=failure.error,
             )
         return self._letters.put(failure.row, headers)
+
+
+def _is_tolerable(failure: Failure) -> bool:
+    """Return whether a record that fails so is skipped where ``errors.tolerance`` is all."""
+    return failure.stage in _TOLERABLE or isinstance(failure.error, RetriableError)
 
 
 def message(task_id: TaskId, failure: Failure, *, whole: bool) -> str:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, Final
 
-from penstock.api import Connector, SinkConnector, SinkTask, SourceTask
+from penstock.api import Connector, Plugin, SinkConnector, SinkTask, SourceTask
 from penstock.errors import ConnectError
 from penstock.runtime.broker import Broker
 from penstock.runtime.brokers import connect_broker
@@ -24,11 +24,12 @@ from penstock.runtime.pipeline.guard import RowGuard
 from penstock.runtime.plugins import registry
 from penstock.runtime.plugins.hooks import Notifier
 from penstock.runtime.providers import resolved
+from penstock.runtime.tasks.about import about
 from penstock.runtime.tasks.build import build_chain, build_codec, configured
 from penstock.runtime.tasks.context import SinkContext, SourceContext
 from penstock.runtime.tasks.dead_letters import DeadLetterQueue, DeadLetters, make_topic
 from penstock.runtime.tasks.errant import ErrantReporter
-from penstock.runtime.tasks.progress import ProgressMeter
+from penstock.runtime.tasks.progress import Faults, ProgressMeter
 from penstock.runtime.tasks.report import FailureReports
 from penstock.runtime.tasks.sink import SinkTaskRunner
 from penstock.runtime.tasks.source import SourceTaskRunner
@@ -86,8 +87,7 @@ class _Run:
         self._notifier = notifier
         self._id = TaskId(command.connector, command.task)
         self._worker = command.worker
-        self._errors = 0
-        self._progress: ProgressMeter | None = None
+        self._faults = Faults()
         self._config: Mapping[str, str] = {}
 
     def run(self) -> None:
@@ -107,23 +107,29 @@ class _Run:
         else:
             self._run_source(task, wanted, broker)
 
-    def _count_error(self) -> None:
-        self._errors += 1
-        if self._progress is not None:
-            self._progress.errors = self._errors
+    def _measured(self, meter: ProgressMeter, task: Plugin[Any], wanted: ConnectorPlan) -> None:
+        """Have the meter tell of this task and of what fails on its way."""
+        meter.faults = self._faults
+        meter.about = about(task, wanted)
+
+    def _wait_to_retry(self, seconds: float) -> bool:
+        self._faults.retries += 1
+        return self._control.wait(seconds)
 
     def _reports(self, wanted: ConnectorPlan, letters: DeadLetters | None = None) -> FailureReports:
         return FailureReports(
             self._id,
             log_errors=wanted.log_errors,
             log_messages=wanted.log_messages,
-            count=self._count_error,
+            count=self._faults.failed,
+            faults=self._faults,
+            tolerant=wanted.policy.tolerate_all,
             letters=letters,
             context_headers=wanted.dead_letters is not None and wanted.dead_letters.context_headers,
         )
 
     def _guard(self, wanted: ConnectorPlan, reports: FailureReports) -> RowGuard:
-        return RowGuard(wanted.policy, reports, self._control.wait, random.random)
+        return RowGuard(wanted.policy, reports, self._wait_to_retry, random.random)
 
     def _dead_letters(self, wanted: ConnectorPlan, broker: Broker) -> DeadLetterQueue | None:
         """Make the queue of a sink, and its topic where it is missing."""
@@ -145,6 +151,7 @@ class _Run:
             producer,
             wait=self._control.wait,
             stopping=lambda: self._control.stopping,
+            faults=self._faults,
         )
         # The record that fails the task is kept too, as in the original.
         self._stack.callback(self._last_letters, queue)
@@ -209,7 +216,7 @@ class _Run:
             flush_timeout_s=self._number_s("offset.flush.timeout.ms", FLUSH_TIMEOUT_MS),
             refused=reports.failed if tolerant else None,
         )
-        self._progress = runner.progress
+        self._measured(runner.progress, task, wanted)
         try:
             runner.run()
         except Exception:
@@ -256,7 +263,7 @@ class _Run:
             flush_timeout_s=self._number_s("offset.flush.timeout.ms", FLUSH_TIMEOUT_MS),
             letters=letters,
         )
-        self._progress = runner.progress
+        self._measured(runner.progress, task, wanted)
         self._stack.callback(runner.abandon)
         runner.run()
         runner.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from penstock.api import SinkTask
 from penstock.data import Batch, SinkOrigin, TopicPartition
-from penstock.errors import RetriableError
+from penstock.errors import ConnectError, RetriableError
 from penstock.runtime.broker import Assignment, Consumer, FetchedBatch
 from penstock.runtime.host.control import HostControl
 from penstock.runtime.host.messages import Paused, Running
@@ -18,7 +19,7 @@ from penstock.runtime.pipeline.codec import RecordCodec
 from penstock.runtime.tasks.context import SinkContext
 from penstock.runtime.tasks.dead_letters import DeadLetters
 from penstock.runtime.tasks.delivery import Deliverer
-from penstock.runtime.tasks.progress import ProgressMeter
+from penstock.runtime.tasks.progress import Place, ProgressMeter
 from penstock.runtime.tasks.used_topics import UsedTopics
 
 __all__ = ["SinkTaskRunner"]
@@ -31,6 +32,8 @@ BACKOFF_MAX_S: Final = 10.0
 HOLD_S: Final = 0.5
 """How long to wait for a lease before asking again."""
 HOLD_TOLD_S: Final = 30.0
+STORED_WAIT_S: Final = 1.0
+"""How long the figures may wait for stored positions, once a partition."""
 
 
 class SinkTaskRunner:
@@ -64,6 +67,7 @@ class SinkTaskRunner:
         self._deliverer = Deliverer(task)
         self._consumed: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
+        self._stored: dict[TopicPartition, int | None] = {}
         self._letters = letters
         self._waiting: list[FetchedBatch] = []
         self._ready: tuple[FetchedBatch, Sequence[Batch]] | None = None
@@ -72,7 +76,8 @@ class SinkTaskRunner:
         self._backoff_s = BACKOFF_FIRST_S
         self._commit_at_s = time.monotonic() + flush_interval_s
         self._over = False
-        self.progress = ProgressMeter(control)
+        self.progress = ProgressMeter(control, sink=True)
+        self.progress.places = self._places
         self._used_topics = UsedTopics(control)
         consumer.subscribe(
             topics,
@@ -121,19 +126,21 @@ class SinkTaskRunner:
                 return
             fetched = self._waiting[0]
             batches = self._converted(fetched)
+            began_s = time.monotonic()
             try:
                 self._deliverer.put(batches)
             except RetriableError as problem:
                 self._check_reports()
                 self._back_off(problem)
                 return
+            self.progress.took(began_s)
             self._check_reports()
             self._ready = None
+            self.progress.handed_on(sum(map(len, batches)))
             if self._context.reporter is None:
                 _forget_raw(batches)
             place = TopicPartition(fetched.topic, fetched.partition)
             self._consumed[place] = fetched.next_offset
-            self.progress.moved(len(fetched))
             self._used_topics.note(fetched.topic)
             del self._waiting[0]
         self._backoff_s = BACKOFF_FIRST_S
@@ -141,7 +148,12 @@ class SinkTaskRunner:
     def _converted(self, fetched: FetchedBatch) -> Sequence[Batch]:
         """Convert and transform, once: what is put again must not report its bad rows again."""
         if self._ready is None or self._ready[0] is not fetched:
-            self._ready = fetched, self._chain.apply(self._codec.decode(fetched))
+            self.progress.moved(len(fetched))
+            skipped = self.progress.faults.skipped
+            batches = self._chain.apply(self._codec.decode(fetched))
+            gone = len(fetched) - sum(map(len, batches))
+            self.progress.filtered += gone - (self.progress.faults.skipped - skipped)
+            self._ready = fetched, batches
             if self._letters is not None:
                 self._letters.push()
         return self._ready[1]
@@ -186,8 +198,10 @@ class SinkTaskRunner:
         self._consumer.pause(list(self._context.assigned))
         self.commit()
         self._control.send(Paused())
+        self.progress.paused()
         while self._control.pausing and not self._control.stopping:
             self._waiting.extend(self._consumer.poll(self._max_records, POLL_MAX_S))
+        self.progress.resumed()
         if not self._control.stopping:
             self._consumer.resume(list(self._context.assigned - self._context.paused))
             self._control.send(Running(type(self._task).version()))
@@ -233,14 +247,34 @@ class SinkTaskRunner:
         }
         if not accepted or not self._letters_stored():
             return
+        began_s = time.monotonic()
         try:
             self._consumer.commit(accepted, self._flush_timeout_s)
         except RetriableError as problem:
+            self.progress.not_committed()
             log.warning("offsets are not committed yet: %s", problem)
             return
         self._committed.update(accepted)
         self.progress.committed = self.progress.records
-        self.progress.was_committed()
+        self.progress.was_committed(began_s)
+
+    def _places(self) -> list[Place]:
+        """Return where the task stands in each of its partitions, for the figures.
+
+        Of a partition that is new here the broker is asked once for the stored position.
+        """
+        assigned = self._context.assigned
+        self.progress.partitions = len(assigned)
+        new = assigned - self._stored.keys()
+        if new:
+            self._stored |= dict.fromkeys(new)
+            with contextlib.suppress(ConnectError):  # figures fail no task
+                self._stored |= self._consumer.committed(list(new), STORED_WAIT_S)
+        found: list[Place] = []
+        for place in sorted(assigned):
+            at = self._consumed.get(place, self._stored[place])
+            found.append((place.topic, place.partition, at, self._consumer.log_end(place)))
+        return found
 
     def _letters_stored(self) -> bool:
         """Wait for the dead letters: what they are of must not be committed before."""
@@ -269,6 +303,7 @@ class SinkTaskRunner:
             one for one in self._waiting if TopicPartition(one.topic, one.partition) not in gone
         ]
         for place in gone:
+            self._stored.pop(place, None)
             self._consumed.pop(place, None)
             self._committed.pop(place, None)
 

@@ -100,9 +100,11 @@ class SourceTaskRunner:
                 self.commit(self._flush_timeout_s)
                 commit_at_s = time.monotonic() + self._flush_interval_s
             self.progress.tell()
+            began_s = time.monotonic()
             try:
                 polled = self._task.poll()
                 if polled is not None and len(polled):
+                    self.progress.took(began_s)
                     self._send(polled)
             except RetriableError as problem:
                 log.warning("poll will be repeated in %.1f s: %s", backoff_s, problem)
@@ -126,9 +128,11 @@ class SourceTaskRunner:
         self._collect(0)
         self.commit(self._flush_timeout_s)
         self._control.send(Paused())
+        self.progress.paused()
         while self._control.pausing and not self._control.stopping:
             self._control.wait(1.0)
             self._collect(0)
+        self.progress.resumed()
         if not self._control.stopping:
             self._control.send(Running(type(self._task).version()))
 
@@ -147,20 +151,27 @@ class SourceTaskRunner:
         if not isinstance(origin, SourceOrigin):
             raise ConnectError("a source task must return batches made with Batch.source")
         poll = self._tracker.submit(origin)
+        self.progress.moved(len(origin.partitions))
+        skipped = self.progress.faults.skipped
         parts = in_order([self._codec.encode(batch) for batch in self._chain.apply(batches)])
-        self._drop_missing(poll, origin, parts)
+        gone = self._drop_missing(poll, origin, parts)
+        self.progress.filtered += gone - (self.progress.faults.skipped - skipped)
         for part in parts:
             self._send_part(poll, origin, part)
 
-    def _drop_missing(self, poll: int, origin: SourceOrigin, parts: Sequence[Encoded]) -> None:
-        """Acknowledge rows that transforms dropped or the policy skipped: nobody waits for them."""
+    def _drop_missing(self, poll: int, origin: SourceOrigin, parts: Sequence[Encoded]) -> int:
+        """Acknowledge rows that transforms dropped or the policy skipped: nobody waits for them.
+
+        Returns how many they are.
+        """
         total = len(origin.partitions)
         if sum(len(part.rows) for part in parts) == total:
-            return
+            return 0
         kept = {row for part in parts for row in part.rows}
         dropped = [row for row in range(total) if row not in kept]
         self._tracker.ack(poll, dropped)
         self._tell_records(origin, dropped)
+        return len(dropped)
 
     def _send_part(self, poll: int, origin: SourceOrigin, part: Encoded) -> None:
         token = self._token
@@ -187,7 +198,6 @@ class SourceTaskRunner:
             if taken == row:
                 self._collect(FULL_WAIT_S)
             row = taken
-        self.progress.moved(total)
         self._used_topics.note(part.batch.topic)
 
     def _is_cancelled(self) -> bool:
@@ -197,8 +207,11 @@ class SourceTaskRunner:
         return self._control.stop_deadline_s <= 0 or not self._control.has_lease
 
     def _collect(self, timeout_s: float) -> None:
+        before = self.progress.committed
         for delivery in self._producer.poll(timeout_s):
             self._settle(delivery)
+        if self.progress.committed > before:
+            self.progress.handed_on(self.progress.committed - before)
 
     def _settle(self, delivery: Delivery) -> None:
         sent = self._sent.get(delivery.token)
@@ -251,20 +264,23 @@ class SourceTaskRunner:
             safe = self._tracker.committable()
         self._unstored.extend(safe)
         if self._unstored:
+            began_s = time.monotonic()
             self._store_request += 1
             pairs = [[dict(partition), dict(offset)] for partition, offset in self._unstored]
             try:
                 answer = self._control.ask(StoreOffsets(self._store_request, pairs), timeout_s)
             except RetriableError as problem:
+                self.progress.not_committed()
                 log.warning("offsets are not stored yet: %s", problem)
                 return
             if isinstance(answer, OffsetsStored) and answer.error is not None:
+                self.progress.not_committed()
                 log.warning(
                     "offsets are not stored, tried again at the next flush: %s", answer.error
                 )
                 return
             self._unstored.clear()
-            self.progress.was_committed()
+            self.progress.was_committed(began_s)
         self._task.commit()
 
 

@@ -12,6 +12,7 @@ from penstock.runtime.connector_keys import CommonKeys, SinkKeys, SourceKeys
 from penstock.runtime.model import ConnectorType
 from penstock.runtime.plugins import registry
 from penstock.runtime.validation.connector import connector_class, unknown_keys, validate
+from penstock.runtime.validation.versions import check_version
 
 __all__ = ["connector_type", "describe_plugin", "validate_connector"]
 
@@ -46,15 +47,21 @@ def connector_type(class_name: str, worker: Mapping[str, str] | None = None) -> 
 
 
 def describe_plugin(
-    name: str, kind: str | None = None, worker: Mapping[str, str] | None = None
+    name: str,
+    kind: str | None = None,
+    worker: Mapping[str, str] | None = None,
+    version: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return a plugin's keys; a connector's with those that every connector has.
 
     Raises:
+        BadRequestError: the version that is installed is not in the range ``version``.
         NotFoundError: there is no such plugin.
         PluginError: it cannot be loaded.
     """
     plugin = registry().find(name, kind)
+    if version is not None:
+        check_version(plugin.class_name, plugin.version, version)
     cls = registry().load_plugin(plugin)
     own: list[KeyReport] = cls.config_spec().describe()
     if plugin.kind == "connectors":

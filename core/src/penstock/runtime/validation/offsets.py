@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from penstock.api import Connector
 from penstock.data import TopicPartition
-from penstock.errors import BadRequestError
+from penstock.errors import BadRequestError, ConnectError, DataError
 from penstock.runtime.broker import Admin
 from penstock.runtime.brokers import connect_broker, is_embedded
 from penstock.runtime.kafka.client_settings import ClientRole, split_prefix
@@ -41,11 +41,20 @@ def source_offsets(
     """Ask a source connector about offsets to store; return whether they are all there is.
 
     Raises:
-        ConnectError: the connector refuses them.
+        BadRequestError: the connector refuses them.
     """
     connector = _connector(config, worker)
-    pairs = [(partition, offset) for partition, offset in offsets or ()]
-    return bool(connector.alter_offsets(pairs))  # type: ignore[attr-defined]  # a source's
+    return _accepted(connector, [(partition, offset) for partition, offset in offsets or ()])
+
+
+def _accepted(connector: Connector[Any], offsets: Any) -> bool:
+    """Ask a connector about offsets; what it refuses is the user's to put right, not a fault."""
+    try:
+        return bool(connector.alter_offsets(offsets))  # type: ignore[attr-defined]  # both kinds'
+    except ConnectError as refused:
+        if type(refused) in (ConnectError, DataError):
+            raise BadRequestError(str(refused)) from refused
+        raise
 
 
 def sink_offsets(
@@ -82,7 +91,7 @@ def _alter(
     asked = wanted
     if asked is None:
         asked = dict.fromkeys(admin.group_offsets(group, TIMEOUT_S))
-    known = bool(connector.alter_offsets(asked))  # type: ignore[attr-defined]  # a sink's
+    known = _accepted(connector, asked)
     if wanted is None:
         admin.delete_group(group, TIMEOUT_S)
     else:

@@ -11,10 +11,17 @@ from typing import Final
 
 import attrs
 
-from penstock.errors import PluginError, Problem
+from penstock.errors import BadRequestError, PluginError, Problem
 from penstock.runtime.plugins import registry
 
-__all__ = ["VersionRange", "compare_versions", "named_by", "parse_range", "version_problems"]
+__all__ = [
+    "VersionRange",
+    "check_version",
+    "compare_versions",
+    "named_by",
+    "parse_range",
+    "version_problems",
+]
 
 _SUFFIX: Final = ".plugin.version"
 _KINDS: Final = {
@@ -160,6 +167,23 @@ def version_problems(raw: Mapping[str, str | None]) -> list[Problem]:
             why = f"installed is {installed}; install another version with pip or leave the key out"
             problems.append(Problem(key, f"Invalid value {wanted} for configuration {key}: {why}"))
     return problems
+
+
+def check_version(name: str, installed: str, wanted: str) -> None:
+    """Check a plugin's version against a range; raises BadRequestError where it is another."""
+    try:
+        versions = parse_range(wanted)
+    except ValueError as problem:
+        raise BadRequestError(f"Invalid version range {wanted} for plugin {name}: {problem}") from (
+            problem
+        )
+    if versions is not None and not versions.contains(installed):
+        bare = wanted.strip()
+        shown = bare if bare[0] in "[(" else f"[{bare},{bare}]"
+        raise BadRequestError(
+            f"Plugin {name} not found that matches the version range {shown}, "
+            f"available versions: [{installed}]"
+        )
 
 
 def named_by(key: str) -> tuple[str, str] | None:

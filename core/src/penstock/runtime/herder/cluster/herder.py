@@ -37,14 +37,21 @@ from penstock.runtime.herder.cluster.events import (
     Written,
 )
 from penstock.runtime.herder.cluster.leading import clear_statuses, renew_key
-from penstock.runtime.herder.cluster.places import mirror, settle, settle_connector, tell_statuses
+from penstock.runtime.herder.cluster.places import (
+    mirror,
+    settle,
+    settle_connector,
+    show_anew,
+    spoken_over,
+    tell_statuses,
+)
 from penstock.runtime.herder.cluster.requests import Requests, restart_here
 from penstock.runtime.herder.cluster.state import ClusterLimits, ClusterState
 from penstock.runtime.herder.cluster.tasks import ask_again, publish_failed, tasks_made
 from penstock.runtime.herder.cluster.views import planned_restart
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted, host_step
 from penstock.runtime.herder.recovery import Recovery
-from penstock.runtime.herder.state import Action, Reply
+from penstock.runtime.herder.state import Action, HostKey, Reply
 from penstock.runtime.host.messages import Progress, TopicsUsed
 from penstock.runtime.model import ConnectorType, TaskId
 from penstock.runtime.storage.config_fold import (
@@ -69,6 +76,7 @@ _READS: Final = (
     cmd.GetTasks,
     cmd.GetTaskStatus,
     cmd.GetFigures,
+    cmd.GetMetrics,
     cmd.GetOffsets,
     cmd.GetTopics,
     cmd.GetWorkers,
@@ -190,12 +198,15 @@ class ClusterHerder:
 
     def _status_read(self, event: StatusRead) -> Sequence[Action]:
         topics = self.state.board
+        spoken: list[HostKey] = []
         for key, told in event.told:
             if isinstance(key, TopicUseKey):
                 topics.take_topic(key, told if isinstance(told, TopicUse) else None)
             elif not isinstance(told, TopicUse):
                 topics.take(key, told)
-        return []
+                if spoken_over(self.state, key, told):
+                    spoken.append(key)
+        return tell_statuses(self.state, spoken)
 
     def _published(self, event: Published) -> Sequence[Action]:
         if event.error is not None:
@@ -207,9 +218,12 @@ class ClusterHerder:
         state = self.state
         kept = Allocation() if event.eager else state.owned.minus(event.revoked)
         state.group = event
+        state.rebalances += 1
+        state.rebalanced_ms = state.wall_ms
         state.owned = kept.plus(event.added)
         # What is to be given up but not known here is given up already.
         state.leaving = Allocation() if event.eager else event.revoked
+        show_anew(state, event.added)
         actions: list[Action] = []
         if state.is_behind:
             state.behind_since_ms = state.now_ms

@@ -23,7 +23,7 @@ from penstock.runtime.model import State, TargetState, TaskId
 from penstock.runtime.storage.config_fold import ConnectorState
 from penstock.runtime.storage.status_records import Status
 
-__all__ = ["mirror", "released", "settle", "settle_connector", "tell_statuses"]
+__all__ = ["mirror", "released", "settle", "settle_connector", "show_anew", "tell_statuses"]
 
 _CAREFUL = frozenset({State.UNASSIGNED, State.FAILED})
 
@@ -122,6 +122,19 @@ def _is_idle(state: ClusterState, key: HostKey) -> bool:
     return slot is None or slot.phase is Phase.IDLE
 
 
+def show_anew(state: ClusterState, added: Allocation) -> None:
+    """Tell the status of what is new here, even if it is what this worker told of it last.
+
+    Others may have run it since, and told.
+    """
+    keys: list[HostKey] = [*added.connectors, *added.tasks]
+    for key in keys:
+        state.shown.pop(key, None)
+        slot = state.here.slots.get(key)
+        if slot is not None and slot.phase is Phase.STOPPING:
+            slot.state = State.UNASSIGNED  # of the former host; the next one has said nothing yet
+
+
 def tell_statuses(state: ClusterState, keys: Iterable[HostKey]) -> list[Action]:
     """Write what changed of these hosts to the status topic."""
     actions: list[Action] = []
@@ -136,6 +149,17 @@ def tell_statuses(state: ClusterState, keys: Iterable[HostKey]) -> list[Action]:
         state.shown[key] = shown
         actions.extend(_written(state, key, _status(state, slot)))
     return actions
+
+
+def spoken_over(state: ClusterState, key: HostKey, told: Status | None) -> bool:
+    """Return whether what is here must be told again: the last owner's end came after it.
+
+    Only an end is answered, so that no two workers go on contradicting each other.
+    """
+    if state.group is None or not state.owns(key) or key not in state.shown:
+        return False
+    ended = told is None or (told.state is State.UNASSIGNED and told.worker_id != state.worker_id)
+    return ended and state.shown.pop(key)[0] is not State.UNASSIGNED
 
 
 def _says_nothing(slot: Slot) -> bool:

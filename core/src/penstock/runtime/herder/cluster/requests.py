@@ -61,6 +61,7 @@ class Requests:
             cmd.GetTasks: self._tasks,
             cmd.GetTaskStatus: self._task_status,
             cmd.GetFigures: self._figures,
+            cmd.GetMetrics: self._metrics,
             cmd.GetOffsets: self._offsets,
             cmd.AlterOffsets: self._alter_offsets,
             cmd.GetTopics: self._topics,
@@ -102,10 +103,10 @@ class Requests:
             return [Reply(event.request, error=refused)]
         return self._write_connector(event.request, command)
 
-    def _found(self, name: str) -> ConnectorState:
+    def _found(self, name: str, told: str = "Connector {} not found") -> ConnectorState:
         found = self._state.snapshot.connectors.get(name)
         if found is None:
-            raise NotFoundError(f"Connector {name} not found")
+            raise NotFoundError(told.format(name))
         return found
 
     def _entry(self, name: str) -> ConnectorEntry:
@@ -141,7 +142,10 @@ class Requests:
         return [Reply(request, views.task_state(self._state, command.task))]
 
     def _figures(self, request: int, command: cmd.GetFigures) -> Sequence[Action]:
-        return [Reply(request, entry_views.figures(self._state.here, self._entry(command.name)))]
+        return [Reply(request, views.figures(self._state, self._entry(command.name)))]
+
+    def _metrics(self, request: int, command: cmd.GetMetrics) -> Sequence[Action]:
+        return [Reply(request, views.worker_figures(self._state))]
 
     def _topics(self, request: int, command: cmd.GetTopics) -> Sequence[Action]:
         return [Reply(request, self._state.board.topics(command.name))]
@@ -201,7 +205,7 @@ class Requests:
     def _set_target(self, request: int, command: cmd.SetTarget) -> Sequence[Action]:
         if command.target is TargetState.STOPPED:
             self._state.must_lead()
-        self._found(command.name)
+        self._found(command.name, "Unknown connector {}")
         groups: list[list[ConfigRecord]] = [[TargetStateSet(command.name, command.target)]]
         if command.target is TargetState.STOPPED:
             # First no tasks, then stopped: what fails in between leaves a connector that runs.
@@ -217,7 +221,7 @@ class Requests:
         return self._write(request, [[LoggerLevel(command.logger, command.level)]])
 
     def _restart(self, request: int, command: cmd.RestartConnector) -> Sequence[Action]:
-        self._found(command.name)
+        self._found(command.name, "Unknown connector: {}")
         if not command.include_tasks and not command.only_failed:
             return self._restart_owned(request, command.name)
         self._state.must_lead()
@@ -227,7 +231,7 @@ class Requests:
         return self._write(request, [[asked]], lambda: planned)
 
     def _restart_task(self, request: int, command: cmd.RestartTask) -> Sequence[Action]:
-        found = self._found(command.task.connector)
+        found = self._found(command.task.connector, "Unknown connector: {}")
         if command.task.task >= len(found.tasks):
             raise NotFoundError(f"Unknown task: {command.task}")
         return self._restart_owned(request, command.task)

@@ -59,6 +59,7 @@ class ClusterState:
         group: the last rebalance; None while this worker is no member.
         ready: the config topic was read to its end once.
         shown: what was written of each host, to write changes only.
+        rebalances: how many this worker has completed; ``rebalanced_ms`` is when the last was.
     """
 
     worker_id: str
@@ -82,6 +83,8 @@ class ClusterState:
     publishing: dict[str, Any] = attrs.field(factory=dict)
     key_asked: bool = False
     rejoin_at_ms: int | None = None
+    rebalances: int = 0
+    rebalanced_ms: int = 0
 
     @property
     def is_leader(self) -> bool:

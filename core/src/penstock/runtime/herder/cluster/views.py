@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.errors import NotFoundError
+from penstock.runtime.herder import views as of_one
+from penstock.runtime.herder.cluster.events import Joined
 from penstock.runtime.herder.cluster.state import ClusterState
-from penstock.runtime.herder.state import HostKey
+from penstock.runtime.herder.state import ConnectorEntry, HostKey
 from penstock.runtime.model import State, TaskId
 from penstock.runtime.storage.config_records import RestartRequest
 from penstock.runtime.storage.status_records import Status
 
-__all__ = ["cluster_info", "planned_restart", "restart_info", "state_info", "task_state"]
+__all__ = [
+    "cluster_info",
+    "figures",
+    "planned_restart",
+    "restart_info",
+    "state_info",
+    "task_state",
+    "worker_figures",
+]
 
 
 def state_info(state: ClusterState, name: str) -> dict[str, Any]:
@@ -103,6 +113,73 @@ def cluster_info(state: ClusterState) -> dict[str, Any]:
             for one in (() if group is None else group.members.values())
         ],
     }
+
+
+def figures(state: ClusterState, entry: ConnectorEntry) -> dict[str, Any]:
+    """Return the truth about a connector as far as this worker sees it; a shape of our own.
+
+    Of a host elsewhere only what the status topic says: ``owner_alive`` is None, and ``owner_url``
+    tells whom to ask.
+    """
+    status = state.board.connector(entry.name)
+    told = state.board.tasks(entry.name)
+    return {
+        "name": entry.name,
+        "type": entry.type.value,
+        **_owned(state, entry.name, status),
+        "tasks": [
+            _task_figures(state, TaskId(entry.name, number), told.get(number))
+            for number in range(len(entry.task_configs))
+        ],
+    }
+
+
+def _task_figures(state: ClusterState, task: TaskId, status: Status | None) -> dict[str, Any]:
+    slot = state.here.slots.get(task)
+    if slot is not None and slot.wanted is not None:
+        return of_one.task_figures(slot, state.worker_id)
+    return {"task": task.task, **_owned(state, task, status), "restarts": None, "progress": None}
+
+
+def _owned(state: ClusterState, key: HostKey, status: Status | None) -> dict[str, Any]:
+    slot = state.here.slots.get(key)
+    if slot is not None and slot.wanted is not None:
+        return {"state": slot.state.value, "worker_id": state.worker_id, "owner_alive": True}
+    if status is None:
+        return {"state": State.UNASSIGNED.value, "worker_id": None, "owner_alive": False}
+    shown = {"state": status.state.value, "worker_id": status.worker_id}
+    if status.worker_id == state.worker_id:
+        # What this worker said before, and does not run any more: nobody does.
+        gone = status.state in (State.RUNNING, State.PAUSED, State.RESTARTING)
+        return {**shown, "owner_alive": True, **({"state": "UNASSIGNED"} if gone else {})}
+    scheme = state.url.partition("://")[0]
+    return {**shown, "owner_alive": None, "owner_url": f"{scheme}://{status.worker_id}/"}
+
+
+def worker_figures(state: ClusterState) -> dict[str, Any]:
+    """Return all that this worker knows of its own hosts and of its group, for its metrics."""
+    group = state.group
+    return {
+        **of_one.worker_figures(state.here, state.worker_id),
+        "group": {
+            "leader": None if group is None else group.leader_url,
+            "protocol": _protocol(group),
+            "epoch": state.generation,
+            "rebalancing": group is None,
+            "rebalances": state.rebalances,
+            "rebalanced_ms": state.rebalanced_ms,
+            "connectors": len(state.owned.connectors),
+            "tasks": len(state.owned.tasks),
+        },
+    }
+
+
+def _protocol(group: Joined | None) -> str | None:
+    if group is None:
+        return None
+    if group.eager:
+        return "eager"
+    return "sessioned" if group.sessioned else "compatible"
 
 
 def _share(connectors: frozenset[str], tasks: frozenset[TaskId]) -> dict[str, list[str]]:

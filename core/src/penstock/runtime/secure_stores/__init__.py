@@ -1,0 +1,1 @@
+"""Key and trust stores as the original names them, read into memory as PEM."""
