@@ -26,6 +26,7 @@ from penstock.runtime.connector_keys import (
 from penstock.runtime.pipeline.policy import ErrorPolicy
 from penstock.runtime.plugins.names import side_of
 from penstock.runtime.restart_keys import restart_values
+from penstock.runtime.topic_creation import creation_values
 
 __all__ = [
     "ConnectorPlan",
@@ -159,6 +160,7 @@ def _problems(
     if is_sink is not True:
         checked += ConfigSpec.of(SourceKeys).check(raw)
     checked += restart_values(raw)
+    checked += [] if is_sink else creation_values(raw)
     for kind, keys in (
         ("transforms", TransformKeys),
         ("transforms", ConditionKeys),

@@ -7,7 +7,7 @@ import gc
 import logging
 import random
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from penstock.api import Connector, Plugin, SinkConnector, SinkTask, SourceTask
@@ -33,6 +33,8 @@ from penstock.runtime.tasks.progress import Faults, ProgressMeter
 from penstock.runtime.tasks.report import FailureReports
 from penstock.runtime.tasks.sink import SinkTaskRunner
 from penstock.runtime.tasks.source import SourceTaskRunner
+from penstock.runtime.tasks.topics import TopicMaker
+from penstock.runtime.topic_creation import TopicCreation
 
 __all__ = ["run_task"]
 
@@ -191,6 +193,18 @@ class _Run:
         self._control.send(Running(type(task).version()))
         self._notifier.task_started(self._id.connector, self._id.task)
 
+    def _topic_maker(self, broker: Broker) -> Callable[[str], None] | None:
+        raw = resolved(self._command.connector_config, self._worker)
+        creation = TopicCreation.of(raw, self._worker)
+        if creation is None:
+            return None
+        settings = self._settings(ClientRole.ADMIN)
+        return TopicMaker(
+            creation,
+            lambda: broker.admin(settings.properties, client_id=settings.client_id),
+            self._control.wait,
+        ).ensure
+
     def _run_source(self, task: SourceTask[Any], wanted: ConnectorPlan, broker: Broker) -> None:
         reports = self._reports(wanted)
         guard = self._guard(wanted, reports)
@@ -215,6 +229,7 @@ class _Run:
             flush_interval_s=self._number_s("offset.flush.interval.ms", FLUSH_INTERVAL_MS),
             flush_timeout_s=self._number_s("offset.flush.timeout.ms", FLUSH_TIMEOUT_MS),
             refused=reports.failed if tolerant else None,
+            ensure_topic=self._topic_maker(broker),
         )
         self._measured(runner.progress, task, wanted)
         try:

@@ -61,12 +61,15 @@ class SourceTaskRunner:
         flush_interval_s: float,
         flush_timeout_s: float,
         refused: Callable[[Failure], None] | None = None,
+        ensure_topic: Callable[[str], None] | None = None,
     ) -> None:
         """Take a started task and its opened pipeline.
 
         ``refused`` is told of records that the broker does not take, which are then skipped; None
-        fails the task with the first (``errors.tolerance``).
+        fails the task with the first (``errors.tolerance``). ``ensure_topic`` is called with the
+        topic of each batch before it is sent; None leaves topics to the broker.
         """
+        self._ensure_topic = ensure_topic
         self._task = task
         self._chain = chain
         self._codec = codec
@@ -178,6 +181,8 @@ class SourceTaskRunner:
         self._token += 1
         self._sent[token] = _Sent(poll, part.rows, len(part.rows), origin)
         row, total = 0, len(part.batch)
+        if self._ensure_topic is not None:
+            self._ensure_topic(part.batch.topic)
         backoff_s = BACKOFF_FIRST_S
         while row < total and not self._is_cancelled():
             if not self._control.has_lease:

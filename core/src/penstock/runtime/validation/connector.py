@@ -24,6 +24,7 @@ from penstock.runtime.connector_keys import CommonKeys, SinkKeys, SourceKeys
 from penstock.runtime.plugins import registry
 from penstock.runtime.providers import resolved
 from penstock.runtime.restart_keys import restart_values
+from penstock.runtime.topic_creation import creation_values
 from penstock.runtime.validation.clients import add_overrides, client_problems
 from penstock.runtime.validation.defaults import show_defaults
 from penstock.runtime.validation.hiding import hide_resolved
@@ -75,6 +76,8 @@ def validate(raw: Mapping[str, str | None], worker: Mapping[str, str]) -> Config
     add_values(infos, ConfigSpec.of(CommonKeys).check(texts))
     add_values(infos, keys.check(texts))
     add_values(infos, restart_values(texts))
+    if not is_sink:
+        add_values(infos, creation_values(texts))
     add_transforms(infos, texts)
     own, failed = _own_values(cls, texts)
     add_values(infos, own)

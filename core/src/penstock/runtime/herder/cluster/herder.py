@@ -141,7 +141,7 @@ class ClusterHerder:
     def _told(self, actions: Sequence[Action]) -> list[Action]:
         """Add what the statuses of all hosts have become."""
         keys = {*self.state.here.slots, *self.state.shown}
-        return [*actions, *tell_statuses(self.state, keys)]
+        return [*actions, *tell_statuses(self.state, sorted(keys, key=str))]
 
     def _tasks_made(self, _here: object, slot: object, event: object) -> Sequence[Action]:
         return tasks_made(self.state, slot, event)  # type: ignore[arg-type]  # as host_step gives them
@@ -221,8 +221,10 @@ class ClusterHerder:
         state.rebalances += 1
         state.rebalanced_ms = state.wall_ms
         state.owned = kept.plus(event.added)
-        # What is to be given up but not known here is given up already.
-        state.leaving = Allocation() if event.eager else event.revoked
+        # What is to be given up but not known here is given up already; what was told before and
+        # still stops is not, and the group counts it as this worker's until it is released.
+        leaving = state.leaving.plus(event.revoked).minus(event.added)
+        state.leaving = Allocation() if event.eager else leaving
         show_anew(state, event.added)
         actions: list[Action] = []
         if state.is_behind:

@@ -22,7 +22,7 @@ def clear_statuses(state: ClusterState) -> list[Action]:
         return []
     actions: list[Action] = []
     workers = _workers(state)
-    for name in state.board.names():
+    for name in sorted(state.board.names()):
         found = state.snapshot.connectors.get(name)
         count = 0 if found is None else len(found.tasks)
         status = state.board.connector(name)

@@ -45,8 +45,9 @@ def mirror(state: ClusterState, name: str) -> None:
 def settle(state: ClusterState) -> list[Action]:
     """Bring every host of this worker nearer to what it should be."""
     actions: list[Action] = []
-    # A copy: slots come and go on the way.
-    for key in {*state.owned.connectors, *state.owned.tasks, *state.here.slots}:
+    # A copy: slots come and go on the way. In order: the same events give the same actions.
+    keys: set[HostKey] = {*state.owned.connectors, *state.owned.tasks, *state.here.slots}
+    for key in sorted(keys, key=str):
         actions.extend(_place(state, key))
     return [*actions, *released(state)]
 
@@ -62,7 +63,7 @@ def settle_connector(state: ClusterState, name: str, *, renew: bool = False) -> 
     keys: set[HostKey] = {name}
     keys.update(task for task in state.owned.tasks if task.connector == name)
     keys.update(slot.key for slot in state.here.tasks_of(name))
-    for key in keys:
+    for key in sorted(keys, key=str):
         actions.extend(_place(state, key))
     return [*actions, *released(state)]
 
