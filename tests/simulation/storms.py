@@ -29,6 +29,7 @@ from penstock.runtime.model import TargetState
 from penstock.runtime.storage.config_fold import ConfigSnapshot
 from tests.simulation.cluster import SimWorker, Topics
 from tests.simulation.group import Coordinator, SimMembership
+from tests.simulation.weather import Figures, Weather
 
 __all__ = ["CALM_TICKS_MAX", "TICK_MS", "Figures", "Storm", "StormWorker", "Weather"]
 
@@ -41,50 +42,6 @@ LIMITS: Final = ClusterLimits(unsync_backoff_ms=4_000)
 SETTINGS: Final[Any] = SimpleNamespace(
     connect_protocol="sessioned", scheduled_rebalance_max_delay_ms=DELAY_MS
 )
-
-
-@attrs.define
-class Weather:
-    """How rough it is; each number is a chance in a tick or of a message."""
-
-    lost: float = 0.0
-    late: float = 0.0
-    twice: float = 0.0
-    crash: float = 0.0
-    pause: float = 0.0
-    ask: float = 0.0
-    unread: float = 0.0
-    unwritten: float = 0.0
-    slow_stop: float = 0.0
-
-    @classmethod
-    def rough(cls, rng: random.Random) -> Weather:
-        """Return some bad weather."""
-        return cls(
-            lost=rng.choice([0, 0.02, 0.1]),
-            late=rng.choice([0, 0.2, 0.5]),
-            twice=rng.choice([0, 0.05]),
-            crash=rng.choice([0, 0.01, 0.03]),
-            pause=rng.choice([0, 0.01, 0.03]),
-            ask=rng.choice([0.1, 0.5, 1]),
-            unread=rng.choice([0, 0.3, 0.7]),
-            unwritten=rng.choice([0, 0.1]),
-            slow_stop=rng.choice([0, 0.5, 0.9]),
-        )
-
-
-@attrs.define
-class Figures:
-    """What happened in a run."""
-
-    workers: int = 0
-    crashes: int = 0
-    pauses: int = 0
-    mid_commit: int = 0
-    rebalances: int = 0
-    acknowledged: int = 0
-    moves: int = 0
-    calm_ticks: int = 0
 
 
 class StormWorker(SimWorker):
@@ -160,7 +117,7 @@ class StormWorker(SimWorker):
         self.feed(ev.Tick(now_ms, now_ms))
         if rng.random() >= weather.unread:
             self.read(rng.choice([1, 3, 1_000]) if weather.unread else 1_000_000)
-        for key, number in list(self.stopping):
+        for key, number in sorted(self.stopping, key=lambda one: (str(one[0]), one[1])):
             if rng.random() >= weather.slow_stop:
                 self.stopping.remove((key, number))
                 del self.hosts[key]
