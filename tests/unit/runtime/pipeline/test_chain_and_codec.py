@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +16,7 @@ from penstock.errors import DataError
 from penstock.runtime.broker import FetchedBatch
 from penstock.runtime.pipeline.chain import Step, TransformChain
 from penstock.runtime.pipeline.codec import RecordCodec, in_order
-from penstock.runtime.pipeline.failure import Failure
+from penstock.runtime.pipeline.failure import Failure, Polled
 from penstock.runtime.pipeline.guard import RowGuard
 from penstock.runtime.pipeline.policy import ErrorPolicy, Stage, StageError
 
@@ -185,3 +187,30 @@ def test_decode_divides_rows_of_different_schema_and_skips_unreadable_ones() -> 
     assert told.failures == [(Stage.VALUE_CONVERTER, "t-3@7", "cannot read")]
     record = next(iter(batches[0].records()))
     assert (record.original_topic, record.original_partition, record.offset) == ("t", 3, 5)
+
+
+def test_a_skipped_record_lets_its_batch_go_at_once() -> None:
+    """An error that knew its own frame held each batch with a bad row until Python looked."""
+
+    class Forgets:
+        def failed(self, failure: Failure) -> None:
+            assert failure.error is not None
+
+    class Watched:
+        """Stands for all that the frames of a failure hold."""
+
+    def attempt(held: Watched) -> None:
+        raise DataError(f"refused {held}")
+
+    held = Watched()
+    watch = weakref.ref(held)
+    careful = RowGuard(ErrorPolicy(tolerate_all=True), Forgets(), lambda _: False, lambda: 0.5)
+    gc.disable()
+    try:
+        good, _ = careful.run(
+            Stage.TRANSFORMATION, held, "x", lambda: Polled(None, 0), lambda one=held: attempt(one)
+        )
+        del held
+        assert (good, watch()) == (False, None)
+    finally:
+        gc.enable()

@@ -77,8 +77,12 @@ class RowGuard:
                 if isinstance(decision, Retry) and not self._wait(decision.delay_ms / 1000):
                     continue
                 failure = Failure(stage, plugin, label, row(), error)
-                self._reporter.failed(failure)
-                if isinstance(decision, Fail | Retry):
-                    raise StageError(stage, label, failure.row.place, error) from error
+                try:
+                    self._reporter.failed(failure)
+                    if isinstance(decision, Fail | Retry):
+                        raise StageError(stage, label, failure.row.place, error) from error
+                finally:
+                    # The error knows this frame: they would hold each other, and a whole batch.
+                    del failure
                 self.skipped += 1
                 return False, None
