@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.runtime.group.protocol import Allocation
+from penstock.runtime.group.protocol import NOTHING, Allocation
 from penstock.runtime.group.sharing import CooperativeSharer, share_eagerly
 from penstock.runtime.model import TaskId
 
@@ -131,3 +131,20 @@ def test_after_the_wait_for_successive_revocations_what_is_left_is_revoked() -> 
     group.now_ms += delay_ms
     group.settle()
     assert [len(has.tasks) for has in group.owned.values()] == [4, 4, 4]
+
+
+def test_a_thousand_workers_share_fifty_thousand_tasks() -> None:
+    names = [f"c{number}" for number in range(500)]
+    tasks = frozenset(TaskId(name, task) for name in names for task in range(100))
+    configured = Allocation(frozenset(names), tasks)
+    sharer = CooperativeSharer(0)
+    owned = {f"w{number}": NOTHING for number in range(1000)}
+    shares, _ = sharer.share(owned, configured, generation=1, last_generation=-1, now_ms=0)
+    owned = {member: share.added for member, share in shares.items()}
+    assert {len(one.tasks) for one in owned.values()} == {50}
+    gone = owned.pop("w7")
+    shares, _ = sharer.share(owned, configured, generation=2, last_generation=1, now_ms=1000)
+    assert not any(share.revoked for share in shares.values()), "who stays keeps all"
+    assert sum(len(share.added.tasks) for share in shares.values()) == len(gone.tasks)
+    counts = {len(has.tasks) + len(shares[m].added.tasks) for m, has in owned.items()}
+    assert counts == {50, 51}

@@ -7,6 +7,7 @@ what a member left behind waits a while for it to come back.
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -218,10 +219,11 @@ def _placed(now: Mapping[str, Allocation], items: Allocation) -> dict[str, Alloc
     placed: dict[str, set[Any]] = {member: set() for member in now}
 
     def deal(kind: Sequence[Any], load: Callable[[str], int]) -> None:
-        loads = {member: load(member) for member in now}
+        least = [(load(member), member) for member in now]
+        heapq.heapify(least)
         for item in kind:
-            member = min(loads, key=lambda one: (loads[one], one))
-            loads[member] += 1
+            count, member = least[0]
+            heapq.heapreplace(least, (count + 1, member))
             placed[member].add(item)
 
     deal(sorted(items.connectors), lambda member: len(now[member].connectors))
