@@ -184,7 +184,7 @@ def test_bad_records_are_kept_shown_and_sent_back(log: Log, tmp_path: Path) -> N
     assert f"{topic}-0@3" in line.split("\t")
     assert penstock("dlq", dlq, *at, "--exception", "NoSuch") == ""
     assert len(penstock("dlq", dlq, *at, "-n", "1").splitlines()) == 1
-    assert "no topic" in penstock("dlq", "absent", *at, code=2)
+    assert "no topic" in penstock("dlq", f"{name}-absent", *at, code=2)
 
     offset = letter["offset"]
     assert "nothing was sent" in penstock("dlq", "replay", dlq, *at, "--dry-run")

@@ -30,3 +30,17 @@ def test_nobody_runs_twice_in_a_storm_and_all_is_right_after_it() -> None:
 
 def test_a_seed_does_the_same_again() -> None:
     assert Storm(7).run() == Storm(7).run()
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(5086, id="tasks of crossed writers taken over later"),
+        pytest.param(5204, id="tasks of crossed writers of one owner"),
+        pytest.param(5374, id="a share lost while the join that offered it was under way"),
+        pytest.param(6354, id="a lease counted from a late answer"),
+        pytest.param(6416, id="a retry for a connector that was stopped"),
+    ],
+)
+def test_what_once_went_wrong(seed: int) -> None:
+    Storm(seed).run()

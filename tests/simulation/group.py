@@ -230,20 +230,20 @@ class SimMembership:
 
     def _join(self) -> None:
         self._rejoin = False
-        protocols, member, sent_ms = self._group.protocols(), self._member, self._now_ms
+        protocols, member = self._group.protocols(), self._member
         self._ask(
             lambda answer: self._coordinator.join(
                 member, protocols, answer, self._coordinator.now_ms
             ),
             REBALANCE_MS + REQUEST_MS,
-            lambda told: self._joined(told, sent_ms),
+            self._joined,
         )
 
-    def _joined(self, told: JoinAnswer, sent_ms: int) -> None:
+    def _joined(self, told: JoinAnswer) -> None:
         if told.error is not None:
             self._member, self._rejoin = told.member_id, True
             return
-        leads = told.leader_id == told.member_id
+        leads, synced_ms = told.leader_id == told.member_id, self._now_ms
         shares = self._group.share(told) if leads else {}
 
         def synced(error: str | None, share: bytes) -> None:
@@ -252,7 +252,7 @@ class SimMembership:
                 return
             self.joined, self._told_lost = told, False
             self._group.assigned(told, share)
-            self._in_contact(max(sent_ms, self._now_ms - HEARTBEAT_MS))
+            self._in_contact(synced_ms)
 
         self._ask(
             lambda answer: self._coordinator.sync(told, shares, answer, self._coordinator.now_ms),

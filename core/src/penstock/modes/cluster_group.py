@@ -55,8 +55,9 @@ class ConnectGroup:
         self._config = config
         self._post = post
         self._clock = clock
-        self._lock = threading.Lock()  # guards _owned and _assignment
+        self._lock = threading.Lock()  # guards _owned, _offered and _assignment
         self._owned = NOTHING
+        self._offered = NOTHING
         self._assignment: Assignment | None = None
         self._sharer = CooperativeSharer(settings.scheduled_rebalance_max_delay_ms)
         self._members: dict[str, Member] = {}
@@ -96,6 +97,7 @@ class ConnectGroup:
         """See :class:`penstock.runtime.membership.GroupLogic`."""
         offset = self._config.snapshot.offset
         with self._lock:
+            self._offered = self._owned
             current = None
             if self._owned and self._assignment is not None:
                 told = self._assignment
@@ -164,6 +166,8 @@ class ConnectGroup:
             told = Assignment(joined.leader_id, "", self._config.snapshot.offset)
         eager = _VERSIONS[joined.protocol] == 0
         with self._lock:
+            # Lost while the join was under way: the leader takes it for still running here.
+            offered_too_much = bool(self._offered.minus(self._owned))
             self._assignment = told
             self._owned = told.added if eager else self._owned.plus(told.added)
         self._last_generation = joined.generation
@@ -190,6 +194,7 @@ class ConnectGroup:
                 eager=eager,
                 delay_ms=max(0, told.delay_ms),
                 members=self._members if leads else {},
+                outdated=offered_too_much,
                 sessioned=joined.protocol == "sessioned" or self.signs_always,
             )
         )

@@ -162,7 +162,6 @@ class Membership:
 
     def _join(self) -> None:
         self._rejoin_wanted = False
-        sent_s = self._clock.monotonic_s()
         response = self._answer(self._client.join(self._member_id, self._logic.protocols()))
         if response is None:
             return
@@ -177,6 +176,8 @@ class Membership:
         self._member_id = joined.member_id
         leads = joined.leader_id == joined.member_id
         shares = self._logic.share(joined) if leads else {}
+        # Not the time of the answer: this process may stand still before it takes it.
+        synced_s = self._clock.monotonic_s()
         response = self._answer(self._client.sync(joined, shares))
         if response is None:
             return
@@ -188,7 +189,7 @@ class Membership:
         self._told_lost = False
         # First the share, then the lease: it is for what belongs here now.
         self._logic.assigned(joined, assignment)
-        self._in_contact(max(sent_s, self._clock.monotonic_s() - self._heartbeat_s))
+        self._in_contact(synced_s)
 
     def _answer(self, pending: PendingAnswer) -> Any | None:
         """Wait for an answer; None when this member is to end or to stay away instead."""

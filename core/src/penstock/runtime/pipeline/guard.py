@@ -65,7 +65,7 @@ class RowGuard:
         while True:
             try:
                 return True, attempt()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - decided, told, and raised or skipped
                 tries += 1
                 decision = self._policy.decide(
                     stage,

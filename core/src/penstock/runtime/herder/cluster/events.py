@@ -49,6 +49,7 @@ class Joined:
         delay_ms: when to join again for what is held back, 0 for never.
         members: all workers with their shares; the leader's knowledge, empty for others.
         sessioned: requests between workers are signed.
+        outdated: this worker runs less than it said as it joined; it has to join again.
     """
 
     generation: int
@@ -63,6 +64,7 @@ class Joined:
     delay_ms: int = 0
     members: Mapping[str, Member] = attrs.field(factory=dict)
     sessioned: bool = True
+    outdated: bool = False
 
 
 @attrs.frozen

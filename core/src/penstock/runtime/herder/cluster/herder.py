@@ -47,7 +47,7 @@ from penstock.runtime.herder.cluster.places import (
 )
 from penstock.runtime.herder.cluster.requests import Requests, restart_here
 from penstock.runtime.herder.cluster.state import ClusterLimits, ClusterState
-from penstock.runtime.herder.cluster.tasks import ask_again, publish_failed, tasks_made
+from penstock.runtime.herder.cluster.tasks import ask_again, heal, publish_failed, tasks_made
 from penstock.runtime.herder.cluster.views import planned_restart
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted, host_step
 from penstock.runtime.herder.recovery import Recovery
@@ -226,7 +226,7 @@ class ClusterHerder:
         leaving = state.leaving.plus(event.revoked).minus(event.added)
         state.leaving = Allocation() if event.eager else leaving
         show_anew(state, event.added)
-        actions: list[Action] = []
+        actions: list[Action] = [Rejoin()] if event.outdated else []
         if state.is_behind:
             state.behind_since_ms = state.now_ms
             actions += [CatchUp(), Wake(state.now_ms + state.limits.sync_timeout_ms)]
@@ -307,6 +307,8 @@ class ClusterHerder:
         state = self.state
         state.now_ms, state.wall_ms = event.now_ms, event.wall_ms
         actions = [*ask_again(state), *renew_key(state)]
+        for name in state.owned.connectors:
+            actions += heal(state, name)
         recovered = self._recovery.step(state.here.slots, event.now_ms)
         if recovered:
             actions += self._told(recovered)

@@ -18,10 +18,12 @@ from penstock.runtime.model import State, TargetState, TaskId
 from penstock.runtime.storage.config_fold import ConnectorState
 from penstock.runtime.storage.config_records import ConfigRecord, TaskCommit, TaskConfig
 
-__all__ = ["Retry", "ask_again", "publish_failed", "task_groups", "tasks_made", "write"]
+__all__ = ["Retry", "ask_again", "heal", "publish_failed", "task_groups", "tasks_made", "write"]
 
 RETRY_FIRST_MS: Final = 250
 RETRY_MAX_MS: Final = 60_000
+HEAL_MS: Final = 5_000
+"""How long tasks that do not fit may stand in the config topic before new ones are asked for."""
 
 
 @attrs.frozen
@@ -97,12 +99,29 @@ def _try_later(state: ClusterState, name: str) -> list[Action]:
     return [Wake(state.now_ms + delay_ms)]
 
 
+def heal(state: ClusterState, name: str) -> list[Action]:
+    """Have a connector of this worker asked for its tasks, if those in the topic are of no use.
+
+    So it is when writers crossed: a leader that lost its place in the middle of a commit, and the
+    one after it. Usually the right tasks are on their way; that is looked at first.
+    """
+    found = state.snapshot.connectors.get(name)
+    if found is None or name in state.publishing or not state.owns(name):
+        return []
+    if found.target is TargetState.STOPPED or not (
+        found.inconsistent or found.applied != found.config
+    ):
+        return []
+    state.publishing[name] = Retry(state.now_ms + HEAL_MS, RETRY_FIRST_MS)
+    return [Wake(state.now_ms + HEAL_MS)]
+
+
 def ask_again(state: ClusterState) -> list[Action]:
     """Ask the connectors whose time has come for their task configurations."""
     actions: list[Action] = []
     for name, retry in list(state.publishing.items()):
         entry = state.here.connectors.get(name)
-        if entry is None or not state.owns(name):
+        if entry is None or not state.owns(name) or entry.target is TargetState.STOPPED:
             del state.publishing[name]
         elif retry.at_ms <= state.now_ms:
             state.publishing[name] = attrs.evolve(retry, at_ms=state.now_ms + RETRY_MAX_MS)

@@ -50,7 +50,8 @@ def state_info(state: ClusterState, name: str) -> dict[str, Any]:
 def task_state(state: ClusterState, task: TaskId) -> dict[str, Any]:
     """Return TaskState; raises NotFoundError when nothing is known of it."""
     status = state.board.get(task)
-    if status is None:
+    entry = state.here.connectors.get(task.connector)
+    if status is None or entry is None or task.task >= len(entry.task_configs):
         raise NotFoundError(f"No status found for task {task}")
     return {"id": task.task, **_status(status)}
 
