@@ -266,9 +266,11 @@ class SimMembership:
 
         def beaten(error: str | None) -> None:
             self._beat_ms = sent_ms + HEARTBEAT_MS
-            if error is None or error == "RebalanceInProgressError":
+            if error is None:
                 self._in_contact(sent_ms)
-                self._rejoin = self._rejoin or error is not None
+            elif error == "RebalanceInProgressError":
+                self._contact_ms = sent_ms
+                self._rejoin = True
             else:
                 self._refused(error)
 

@@ -155,7 +155,9 @@ class Membership:
         if error is None:
             self._in_contact(sent_s)
         elif error == "RebalanceInProgressError":
-            self._in_contact(sent_s)
+            # In contact, but no new lease: the group may go on without who does not join in time,
+            # and when that is counts from before this heartbeat.
+            self._contact_s = sent_s
             self._rejoin_wanted = True
         else:
             self._refused(error)
