@@ -46,6 +46,7 @@ TEST: Final = (
     "psutil>=5.9",
     "pytest>=8",
     "pytest-randomly>=3.15",
+    "pytest-rerunfailures>=14",
     "pytest-timeout>=2.3",
     "schemathesis>=4",
 )
@@ -92,7 +93,9 @@ def tests(session: nox.Session) -> None:
         except CommandFailed:  # told already; the tests are worth knowing all the same
             failed.append(check.__name__.removeprefix("run_"))
     # One run, and the last step: its summary line speaks for all tests.
-    run_pytest(session, ["tests", "--ignore=tests/bench", "-m", "not chaos"])
+    # A test of real processes that fails once and passes at once is told as a rerun, and is no
+    # reason to turn an unchanged commit red on a busy machine.
+    run_pytest(session, ["tests", "--ignore=tests/bench", "-m", "not chaos", "--reruns=2"])
     if failed:
         session.error(f"the tests passed, but not {' and '.join(failed)}; see above")
 
