@@ -122,7 +122,7 @@ def test_validate_asks_the_workers_policy(tmp_path: Path) -> None:
     assert run("validate", path).returncode == 0
     done = run("validate", "--worker", str(worker), path)
     assert done.returncode == 1
-    assert "policy 'None'" in done.stderr
+    assert "'None' policy" in done.stderr
 
 
 @pytest.mark.parametrize(

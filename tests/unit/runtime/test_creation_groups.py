@@ -10,7 +10,7 @@ import pytest
 from penstock.errors import BrokerError, ConfigError, ConnectError
 from penstock.runtime.broker import TopicSpec
 from penstock.runtime.tasks.topics import TopicMaker
-from penstock.runtime.topic_creation import TopicCreation, creation_values
+from penstock.runtime.topic_creation import TopicCreation, creation_notes, creation_values
 
 KEYS = {
     "topic.creation.default.partitions": "3",
@@ -53,17 +53,52 @@ def test_topics_are_left_to_the_broker_unless_asked_for_and_allowed() -> None:
     assert TopicCreation.of({"name": "c"}, {}) is None
     assert TopicCreation.of(KEYS, {"topic.creation.enable": "False"}) is None
     assert creation_values({"name": "c"}) == []
+    wrong = {**KEYS, "topic.creation.default.partitions": "0"}
+    assert any(value.errors for value in creation_values(wrong, {}))
+    assert creation_values(wrong, {"topic.creation.enable": "false"}) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topic"),
+    [
+        (r"\p{Upper}+", "EU"),
+        (r"\Qa.b\E.", "a.bc"),
+        (r"(?<x>a)\k<x>", "aa"),
+        (r"x,(?i)log-.*", "LOG-1"),
+    ],
+)
+def test_patterns_are_those_of_java(pattern: str, topic: str) -> None:
+    assert made({"topic.creation.eu.include": pattern}).spec(topic)[1] == "eu"
+
+
+def test_a_group_without_patterns_takes_nothing_and_that_is_told() -> None:
+    changes = {
+        "topic.creation.eu.include": None,
+        "topic.creation.groups": "logs,eu,default",
+        "topic.creation.us.partitions": "1",
+    }
+    assert made(changes).spec("x-eu")[1] == "default"
+    raw = {**KEYS, **changes}
+    assert creation_notes(raw) == [
+        "'default' topic creation group always exists and does not need to be listed explicitly",
+        (
+            "topic.creation.us.partitions is for no group that topic.creation.groups names; "
+            "it is ignored"
+        ),
+        "topic creation group 'eu' takes no topic; set topic.creation.eu.include",
+    ]
+    assert creation_notes(KEYS) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"topic.creation.default.partitions": None}, "topic.creation.default.partitions"),
-        ({"topic.creation.default.partitions": "0"}, "Partitions must be positive, or -1"),
+        ({"topic.creation.default.partitions": "0"}, "Number of partitions must be positive, or"),
         ({"topic.creation.default.replication.factor": "0"}, "Replication factor must be positive"),
         ({"topic.creation.eu.partitions": "-2"}, "topic.creation.eu.partitions"),
-        ({"topic.creation.eu.include": None}, "topic.creation.eu.include"),
-        ({"topic.creation.eu.include": "("}, "is no regular expression"),
+        ({"topic.creation.eu.include": "("}, "Syntax error in regular expression"),
+        ({"topic.creation.eu.exclude": "[a&&b]"}, "topic.creation.eu.exclude"),
     ],
 )
 def test_wrong_keys_are_told_by_their_whole_name(changes: dict[str, Any], told: str) -> None:
@@ -75,10 +110,13 @@ def test_wrong_keys_are_told_by_their_whole_name(changes: dict[str, Any], told: 
 class Broker:
     """An admin client of a broker with these topics."""
 
-    def __init__(self, topics: Sequence[str] = (), refuses: str = "", away: int = 0) -> None:
+    def __init__(
+        self, topics: Sequence[str] = (), refuses: str = "", away: int = 0, lost: bool = False
+    ) -> None:
         self.names = dict.fromkeys(topics, 1)
         self.refuses = refuses
         self.away = away
+        self.lost = lost
         self.asked = 0
         self.open = 0
 
@@ -93,6 +131,10 @@ class Broker:
         return self.names
 
     def create_topics(self, topics: Sequence[TopicSpec], timeout_s: float) -> Sequence[str]:
+        if self.lost:  # the first request, and the answer to it
+            self.lost = False
+            self.away = self.asked + 1
+            raise BrokerError("timed out")
         if self.refuses:
             raise BrokerError(self.refuses)
         self.names |= {one.name: one.partitions for one in topics}
@@ -131,3 +173,10 @@ def test_a_topic_that_is_refused_fails_the_task_with_what_was_tried() -> None:
     maker = TopicMaker(made(), Broker(refuses="not authorized"), lambda _: False)
     with pytest.raises(ConnectError, match=r"create new topic 'audit-eu' \(group 'eu', 5 part"):
         maker.ensure("audit-eu")
+
+
+def test_a_broker_that_goes_away_while_it_creates_is_waited_for() -> None:
+    broker = Broker(lost=True)
+    TopicMaker(made(), broker, lambda _: False).ensure("x")
+    assert broker.names == {"x": 3}
+    assert broker.open == 0

@@ -8,9 +8,8 @@ from operator import attrgetter
 from typing import Final
 
 from penstock.api import Batch, Predicate, Record
-from penstock.config import NoConfig, config, key
+from penstock.config import NoConfig, compile_java, config, key, regex_problem
 from penstock.data import Repeat, Text
-from penstock_transforms._javaregex import compile_java, regex_problem
 
 __all__ = ["HasHeaderKey", "RecordIsTombstone", "TopicNameMatches"]
 

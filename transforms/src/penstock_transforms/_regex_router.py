@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, TypeVar
 
 from penstock.api import Batch, Record, Transform
-from penstock.config import config, key
+from penstock.config import compile_java, config, key, regex_problem
 from penstock.errors import DataError
-from penstock_transforms._javaregex import compile_java, regex_problem, replacement
+from penstock_transforms._javaregex import replacement
 
 __all__ = ["RegexRouter"]
 

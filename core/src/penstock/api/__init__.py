@@ -11,6 +11,7 @@ from penstock.api._hooks import (
     hookimpl,
     hookspec,
 )
+from penstock.api._override import ClientOverridePolicy, ClientOverrides
 from penstock.api._plugin import Plugin, config_class_of
 from penstock.api._provider import ConfigProvider
 from penstock.api._rest import RestExtension, RestRefusal, RestRequestHead, RestUser
@@ -30,6 +31,8 @@ from penstock.data import Batch, Record, SinkRecord, SourceRecord
 __all__ = [
     "PROJECT",
     "Batch",
+    "ClientOverridePolicy",
+    "ClientOverrides",
     "ConfigProvider",
     "Connector",
     "ConnectorContext",

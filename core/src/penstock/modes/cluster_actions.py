@@ -59,6 +59,7 @@ class ClusterActions:
         release: tells the group's logic what runs here no more.
         grant: lets the hosts send until a time (monotonic).
         bar: lets the hosts that live now send no more.
+        wake_at: has the herder told the time at a time (monotonic seconds).
         peer_tls: gives the TLS context for other workers.
     """
 
@@ -70,6 +71,7 @@ class ClusterActions:
     release: Callable[[Allocation], None]
     grant: Callable[[float], None]
     bar: Callable[[], None]
+    wake_at: Callable[[float], None]
     clock: Clock
     peer_tls: Callable[[], ssl.SSLContext]
     _pool: concurrent.futures.ThreadPoolExecutor = attrs.field(init=False)
@@ -135,7 +137,8 @@ class ClusterActions:
             log.warning("the level of logger '%s' is not set: %s", action.logger, problem)
 
     def wake(self, action: Wake) -> None:
-        """Do nothing: ticks come often enough."""
+        """Have the herder hear of that time when it comes, not some time after."""
+        self.wake_at(action.at_ms / 1000)
 
     def publish(self, action: PublishTasks) -> None:
         """Hand task configurations to the leader, on a thread of the pool."""

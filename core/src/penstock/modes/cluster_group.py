@@ -195,6 +195,7 @@ class ConnectGroup:
                 delay_ms=max(0, told.delay_ms),
                 members=self._members if leads else {},
                 outdated=offered_too_much,
+                at_ms=int(self._clock.monotonic_s() * 1000),
                 sessioned=joined.protocol == "sessioned" or self.signs_always,
             )
         )

@@ -31,6 +31,7 @@ from penstock.runtime.host.messages import Call
 from penstock.runtime.host.messages import Event as HostEvent
 from penstock.runtime.membership import Membership
 from penstock.runtime.model import ConnectorType, TaskId
+from penstock.runtime.override_policies import check_policy
 from penstock.runtime.plugins import registry
 from penstock.runtime.worker import HostExited, Worker
 
@@ -110,6 +111,9 @@ class ClusterWorker:
         def post(event: Any) -> None:
             drivers[0].post(event)
 
+        def wake_at(time_s: float) -> None:
+            drivers[0].wake_at(time_s)
+
         topics = open_topics(own, self._raw, post)
         worker = Worker(store=topics.offsets, isolation=own.task_isolation, worker=self._raw)
         group = ConnectGroup(own, url, topics.config, post, self._clock)
@@ -123,6 +127,7 @@ class ClusterWorker:
             release=group.release,
             grant=worker.grant,
             bar=worker.end_leases,
+            wake_at=wake_at,
             clock=self._clock,
             peer_tls=self._peer_tls,
         )
@@ -272,6 +277,7 @@ def run_distributed(
         StartupError: it cannot start.
     """
     settings = ClusterSettings.parse(raw, who=source)
+    check_policy(raw, who=source)
 
     async def main() -> int:
         return await ClusterWorker(settings, raw).run(on_ready)

@@ -27,6 +27,7 @@ from penstock.runtime.host.messages import Call
 from penstock.runtime.host.messages import Event as HostEvent
 from penstock.runtime.model import TaskId
 from penstock.runtime.offsets.file_store import FileOffsetStore
+from penstock.runtime.override_policies import check_policy
 from penstock.runtime.settings import StandaloneSettings
 from penstock.runtime.worker import HostExited, Worker
 
@@ -222,6 +223,7 @@ def run_standalone(
         StartupError: it cannot start.
     """
     settings = StandaloneSettings.parse(raw, who=source)
+    check_policy(raw, who=source)
 
     async def main() -> int:
         return await StandaloneWorker(settings, raw).run(connectors, on_ready)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from penstock.errors import ConflictError
 from penstock.rest.bodies import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from penstock.rest.errors import HttpError, error_body, status_of
-from penstock.rest.exchange import Answer, RestRequest
+from penstock.rest.exchange import Answer, RestRequest, json_text
 from penstock.rest.routes import all_routes
 from penstock.rest.routing import Route, Router
 from penstock.rest.service import RestService
@@ -165,8 +165,7 @@ def _response(answer: Answer) -> Response:
 
 
 def _json(status: int, body: Any, headers: Mapping[str, str]) -> Response:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    content = text.encode("utf-8", "backslashreplace")
+    content = json_text(body).encode("utf-8", "backslashreplace")
     return Response(content, status, headers=dict(headers), media_type="application/json")
 
 

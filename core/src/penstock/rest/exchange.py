@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from penstock.rest.service import RestService
 
-__all__ = ["Answer", "RestRequest"]
+__all__ = ["JSON", "Answer", "RestRequest", "json_text"]
+
+JSON: Final = "application/json"
+
+
+def json_text(body: Any) -> str:
+    """Return a body as the text that is sent."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from penstock.errors import TimedOutError
+from penstock.rest.shared import SharedAnswers
 from penstock.runtime.herder.commands import Command
 from penstock.runtime.levels import LevelBook
 from penstock.runtime.storage.config_records import SessionKey
@@ -63,6 +64,7 @@ class RestService:
         topic_tracking: whether it is kept which topics a connector uses.
         topic_tracking_reset: whether that may be reset.
         quarantine: what of the internal topics is ignored.
+        listings: all connectors with their statuses, as texts, for whoever asks at once.
         answered: the herder has answered once: the worker is not starting any more.
     """
 
@@ -78,6 +80,7 @@ class RestService:
     topic_tracking: bool = True
     topic_tracking_reset: bool = True
     quarantine: Callable[[], Quarantine] = Quarantine
+    listings: SharedAnswers[str] = attrs.field(factory=SharedAnswers)
     answered: bool = False
 
     async def ask(self, command: Command) -> Any:

@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
 
 from penstock.errors import Problem
 
-__all__ = [
-    "OVERRIDES",
-    "POLICY_NAMES",
-    "cross_problems",
-    "missing_topics",
-    "override_problems",
-    "policy_name",
-]
-
-OVERRIDES: Final = ("producer.override.", "consumer.override.", "admin.override.")
-POLICY_KEY: Final = "connector.client.config.override.policy"
-ALLOWLIST_KEY: Final = "connector.client.config.override.allowlist"
-_POLICY_SUFFIX: Final = "ConnectorClientConfigOverridePolicy"
-POLICY_NAMES: Final = ("All", "None", "Principal", "Allowlist")
-_PRINCIPAL: Final = frozenset({"sasl.jaas.config", "sasl.mechanism", "security.protocol"})
+__all__ = ["cross_problems", "missing_topics"]
 
 Raw = Mapping[str, str | None]
 
@@ -129,28 +114,3 @@ def missing_topics(raw: Raw) -> list[Problem]:
     if (raw.get("topics") or "").strip() or (raw.get("topics.regex") or "").strip():
         return []
     return [Problem("topics", "Must configure one of topics or topics.regex; set topics")]
-
-
-def policy_name(text: str) -> str:
-    """Return the short name of an override policy that may be written as a Java class name."""
-    return text.strip().rpartition(".")[2].removesuffix(_POLICY_SUFFIX)
-
-
-def override_problems(raw: Raw, worker: Mapping[str, str]) -> list[Problem]:
-    """Return the client overrides that the worker's policy forbids, each as a problem of its key.
-
-    (source: AllConnectorClientConfigOverridePolicy and its siblings)
-    """
-    name = policy_name(worker.get(POLICY_KEY, "All"))
-    if name == "All":
-        return []
-    # A policy that is not known allows nothing.
-    allowed = {"Principal": _PRINCIPAL, "Allowlist": frozenset(_aliases(worker, ALLOWLIST_KEY))}
-    problems = []
-    for key in raw:
-        prefix = next((one for one in OVERRIDES if key.startswith(one)), None)
-        if prefix is not None and key.removeprefix(prefix) not in allowed.get(name, ()):
-            # Without the value: an override may be a password.
-            why = f"the worker's policy '{name}' ({POLICY_KEY}) does not allow it; remove it"
-            problems.append(Problem(key, f"Invalid value for configuration {key}: {why}"))
-    return problems

@@ -1,7 +1,8 @@
-"""What a connector's configuration asks the runtime to build. Pure.
+"""What a connector's configuration asks the runtime to build.
 
 ``plan`` reads the keys that every connector has and cuts out the parts that belong to converters,
-transforms and predicates; the plugins' own keys are theirs to parse.
+transforms and predicates; the plugins' own keys are theirs to parse. Pure, but for the worker's
+policy for client overrides, which may be a plugin.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import attrs
 from penstock.api import Side
 from penstock.config import ConfigSpec, ConfigValue
 from penstock.errors import ConfigError, Problem
-from penstock.runtime.connector_checks import cross_problems, override_problems
+from penstock.runtime.connector_checks import cross_problems
 from penstock.runtime.connector_keys import (
     CommonKeys,
     ConditionKeys,
@@ -23,6 +24,7 @@ from penstock.runtime.connector_keys import (
     SourceKeys,
     TransformKeys,
 )
+from penstock.runtime.override_policies import override_problems
 from penstock.runtime.pipeline.policy import ErrorPolicy
 from penstock.runtime.plugins.names import side_of
 from penstock.runtime.restart_keys import restart_values
@@ -160,7 +162,7 @@ def _problems(
     if is_sink is not True:
         checked += ConfigSpec.of(SourceKeys).check(raw)
     checked += restart_values(raw)
-    checked += [] if is_sink else creation_values(raw)
+    checked += [] if is_sink else creation_values(raw, worker)
     for kind, keys in (
         ("transforms", TransformKeys),
         ("transforms", ConditionKeys),
@@ -171,7 +173,7 @@ def _problems(
             checked += prefixed(ConfigSpec.of(keys).check(under(raw, prefix)), prefix)
     found = [Problem(value.name, text) for value in checked for text in value.errors]
     found += cross_problems(raw, is_sink=is_sink)
-    found += override_problems(raw, worker)
+    found += override_problems(raw, worker, is_sink=is_sink)
     found += [
         Problem(key, f"{key}: neither the connector nor the worker names one; set {key}")
         for key in ("key.converter", "value.converter")

@@ -39,6 +39,11 @@ def _retry_timeout(name: str, value: Any) -> str | None:
     return None if value >= -1 else "Value must be at least -1; -1 retries without end"
 
 
+def _no_doubles(name: str, value: Any) -> str | None:
+    is_doubled = len(set(value)) < len(value)
+    return "Duplicate alias provided. Name each group once" if is_doubled else None
+
+
 def _regex(name: str, value: Any) -> str | None:
     try:
         re.compile(value)
@@ -231,6 +236,8 @@ class SourceKeys:
 
     topic_creation_groups: list[str] = key(
         default=[],
+        validator=_no_doubles,
+        repeats=True,
         doc="Groups of settings for topics that are created for this connector.",
         importance="low",
         group="Topic Creation",

@@ -9,7 +9,6 @@ from typing import Any, Final, Literal, Self
 
 from penstock.config import ClassName, ConfigSpec, Long, config, key
 from penstock.errors import ConfigError, Problem, did_you_mean
-from penstock.runtime.connector_checks import POLICY_NAMES, policy_name
 
 __all__ = ["StandaloneSettings", "WorkerSettings", "misspelt", "not_honoured"]
 
@@ -90,11 +89,6 @@ def _servers(name: str, value: Any) -> str | None:
 
 def _port(name: str, value: Any) -> str | None:
     return None if 0 < value <= _PORT_MAX else f"Value must be from 1 to {_PORT_MAX}"
-
-
-def _policy(name: str, value: Any) -> str | None:
-    known = policy_name(value) in POLICY_NAMES
-    return None if known else f"String must be one of: {', '.join(POLICY_NAMES)}"
 
 
 @config
@@ -185,8 +179,8 @@ class WorkerSettings:
     )
     connector_client_config_override_policy: str = key(
         default="All",
-        validator=_policy,
-        doc="Which client properties a connector may override: All, None, Principal or Allowlist.",
+        doc="Which client properties a connector may override: All, None, Principal, Allowlist, or "
+        "a plugin's name.",
     )
     connector_client_config_override_allowlist: list[str] = key(
         default=[], doc="The client properties that the policy Allowlist lets a connector override."

@@ -11,11 +11,19 @@ from typing import Any, Final, Self
 
 import attrs
 
-from penstock.config import ConfigSpec, ConfigValue, Short, config, key
+from penstock.config import (
+    ConfigSpec,
+    ConfigValue,
+    Short,
+    compile_java,
+    config,
+    key,
+    regex_problem,
+)
 from penstock.errors import ConfigError
 from penstock.runtime.broker import TopicSpec
 
-__all__ = ["CREATE_KEY", "TopicCreation", "creation_values"]
+__all__ = ["CREATE_KEY", "TopicCreation", "creation_notes", "creation_values"]
 
 CREATE_KEY: Final = "topic.creation.enable"
 """The worker's key: whether its workers create topics at all."""
@@ -35,16 +43,15 @@ def _replicas(name: str, value: Any) -> str | None:
 
 
 def _partitions(name: str, value: Any) -> str | None:
-    good = value == -1 or value > 0
-    return None if good else "Partitions must be positive, or -1 to use the broker's default"
+    text = "Number of partitions must be positive, or -1 to use the broker's default"
+    return None if value == -1 or value > 0 else text
 
 
 def _patterns(name: str, value: Any) -> str | None:
     for pattern in value or ():
-        try:
-            re.compile(pattern)
-        except re.error as problem:
-            return f"'{pattern}' is no regular expression: {problem}"
+        problem = regex_problem(name, pattern)
+        if problem is not None:
+            return f"Syntax error in regular expression: '{pattern}': {problem}"
     return None
 
 
@@ -77,12 +84,13 @@ class _GroupKeys:
     """Keys of any other group, under ``topic.creation.<group>.``."""
 
     include: list[str] = key(
+        default=[],
         validator=_patterns,
         importance="low",
         order=1,
         width="long",
         display_name="Inclusion Topic Pattern",
-        doc="Regular expressions of the topics that the group takes.",
+        doc="Regular expressions, as Java's, of the topics that the group takes; none without any.",
     )
     exclude: list[str] = key(
         default=[],
@@ -116,17 +124,17 @@ class _GroupKeys:
 @attrs.frozen
 class _Group:
     name: str
-    include: re.Pattern[str] | None
-    exclude: re.Pattern[str] | None
+    include: Sequence[re.Pattern[str]] | None
+    exclude: Sequence[re.Pattern[str]]
     partitions: int
     replication_factor: int
     config: Mapping[str, str]
 
     def takes(self, topic: str) -> bool:
         """Return whether the group's settings are for a topic."""
-        if self.exclude is not None and self.exclude.fullmatch(topic):
+        if any(one.fullmatch(topic) for one in self.exclude):
             return False
-        return self.include is None or self.include.fullmatch(topic) is not None
+        return self.include is None or any(one.fullmatch(topic) for one in self.include)
 
 
 @attrs.frozen
@@ -144,9 +152,7 @@ class TopicCreation:
         Raises:
             ConfigError: with every problem of the keys.
         """
-        if worker.get(CREATE_KEY, "true").strip().lower() == "false":
-            return None
-        if not any(name.startswith(PREFIX) for name in raw):
+        if not _is_used(raw, worker):
             return None
         problems = [text for value in creation_values(raw) for text in value.errors]
         if problems:
@@ -154,9 +160,9 @@ class TopicCreation:
         default = _under(raw, _DEFAULT)
         own = ConfigSpec.of(_DefaultKeys).parse(default)
         last = _Group(
-            _DEFAULT, None, None, own.partitions, own.replication_factor, _settings(default)
+            _DEFAULT, None, (), own.partitions, own.replication_factor, _settings(default)
         )
-        return cls([*(_group(raw, name, last) for name in _names(raw)), last])
+        return cls([*(_group(raw, name, last) for name in dict.fromkeys(_names(raw))), last])
 
     def spec(self, topic: str) -> tuple[TopicSpec, str]:
         """Return what to create a topic as, and the group that says so."""
@@ -173,16 +179,12 @@ def _group(raw: Mapping[str, str], name: str, default: _Group) -> _Group:
     replicas, partitions = own.replication_factor, own.partitions
     return _Group(
         name,
-        _any_of(own.include),
-        _any_of(own.exclude) if own.exclude else None,
+        [compile_java(pattern) for pattern in own.include],
+        [compile_java(pattern) for pattern in own.exclude],
         default.partitions if partitions is None else partitions,
         default.replication_factor if replicas is None else replicas,
         _settings(keys),
     )
-
-
-def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(patterns))
 
 
 def _under(raw: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -200,9 +202,42 @@ def _names(raw: Mapping[str, str | None]) -> list[str]:
     return [name for name in names if name and name != _DEFAULT]
 
 
-def creation_values(raw: Mapping[str, str | None]) -> list[ConfigValue]:
-    """Return the keys of all groups, checked; none when no key of the kind is set."""
-    if not any(name.startswith(PREFIX) for name in raw):
+def _is_used(raw: Mapping[str, str | None], worker: Mapping[str, str]) -> bool:
+    if worker.get(CREATE_KEY, "true").strip().lower() == "false":
+        return False
+    return any(name.startswith(PREFIX) for name in raw)
+
+
+def creation_notes(raw: Mapping[str, str | None]) -> list[str]:
+    """Return a sentence for each key of a group that has no effect."""
+    listed = [name.strip() for name in (raw.get(_GROUPS) or "").split(",")]
+    found = []
+    if _DEFAULT in listed:
+        found.append(
+            "'default' topic creation group always exists and does not need to be listed explicitly"
+        )
+    known = tuple(f"{PREFIX}{name}." for name in (*_names(raw), _DEFAULT))
+    found += [
+        f"{name} is for no group that {_GROUPS} names; it is ignored"
+        for name in raw
+        if name.startswith(PREFIX) and name != _GROUPS and not name.startswith(known)
+    ]
+    found += [
+        f"topic creation group '{name}' takes no topic; set {PREFIX}{name}.include"
+        for name in dict.fromkeys(_names(raw))
+        if not (raw.get(f"{PREFIX}{name}.include") or "").strip()
+    ]
+    return found
+
+
+def creation_values(
+    raw: Mapping[str, str | None], worker: Mapping[str, str] | None = None
+) -> list[ConfigValue]:
+    """Return the keys of all groups, checked; none when no key of the kind is set or heeded.
+
+    The original tells of them only when a task starts.
+    """
+    if not _is_used(raw, worker or {}):
         return []
     found = _checked(raw, _DEFAULT, ConfigSpec.of(_DefaultKeys), _GROUP)
     for name in dict.fromkeys(_names(raw)):

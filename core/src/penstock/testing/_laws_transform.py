@@ -145,6 +145,8 @@ class _Trial:
                 validate_value(schema, value, name)
             except DataError as error:
                 text = f"{self.who}.{method} returned what does not fit its schema: {error}"
+                # Who writes into what it was given often breaks this, too: the cause comes first.
+                self._unchanged(method)
                 fail("schema and value agree", text, *told, f"returned {record_text(record)}")
 
     def by_batch(self, transform: Transform[Any]) -> dict[int, dict[str, Any]] | Exception:

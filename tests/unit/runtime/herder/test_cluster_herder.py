@@ -484,6 +484,17 @@ def test_what_is_held_back_is_shared_when_its_time_is_over() -> None:
     assert worker.rejoins == rejoins + 1
 
 
+def test_others_than_the_leader_join_again_a_little_later() -> None:
+    # Before the leader they would be given the old share again, and wait for a heartbeat.
+    worker, leader = alone(), SimWorker("w2", Topics())
+    rejoins = worker.rejoins
+    worker.feed(joined(worker, leader, generation=2, delay_ms=5_000, at_ms=200))
+    worker.feed(ev.Tick(5_200, 0))
+    assert worker.rejoins == rejoins
+    worker.feed(ev.Tick(5_300, 0))
+    assert worker.rejoins == rejoins + 1
+
+
 def test_an_expelled_worker_bars_its_hosts_before_it_stops_them() -> None:
     worker = with_connector()
     worker.stop_slowly = True

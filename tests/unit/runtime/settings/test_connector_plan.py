@@ -186,7 +186,11 @@ POLICY = "connector.client.config.override.policy"
         ("All", {}, set()),
         ("None", {}, {"producer.override.acks", "consumer.override.sasl.jaas.config"}),
         ("Principal", {}, {"producer.override.acks"}),
-        ("org.x.PrincipalConnectorClientConfigOverridePolicy", {}, {"producer.override.acks"}),
+        (
+            "org.apache.kafka.connect.connector.policy.PrincipalConnectorClientConfigOverridePolicy",
+            {},
+            {"producer.override.acks"},
+        ),
         (
             "Allowlist",
             {"connector.client.config.override.allowlist": "acks, linger.ms"},

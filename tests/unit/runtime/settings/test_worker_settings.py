@@ -78,26 +78,6 @@ def test_keys_of_a_converter_are_no_misspelling_of_it() -> None:
     assert "meant" not in found["value.converter"]
 
 
-@pytest.mark.parametrize(
-    "policy",
-    [
-        "All",
-        "None",
-        "Principal",
-        "Allowlist",
-        "org.apache.kafka.connect.connector.policy.NoneConnectorClientConfigOverridePolicy",
-    ],
-)
-def test_policies_that_are_known(policy: str) -> None:
-    raw = {**MINIMAL, "connector.client.config.override.policy": policy}
-    assert StandaloneSettings.parse(raw)
-
-
-def test_policy_that_is_unknown_is_refused_rather_than_taken_for_all() -> None:
-    found = problems(connector__client__config__override__policy="Nobody")
-    assert "String must be one of: All, None" in found["connector.client.config.override.policy"]
-
-
 def test_provider_without_a_class_is_a_problem() -> None:
     found = problems(config__providers="vault,file", config__providers__file__class="File")
     assert list(found) == ["config.providers.vault.class"]

@@ -40,7 +40,13 @@ class Command:
 
 @attrs.frozen
 class ListConnectors(Command):
-    """``GET /connectors``: a list of names."""
+    """``GET /connectors``: a list of names.
+
+    With ``expand``, of ``status`` and ``info``, an object of these by name instead. It is one
+    command for all of them: one for each would cross the threads thousands of times.
+    """
+
+    expand: frozenset[str] = frozenset()
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import logging
 import queue
@@ -42,6 +43,8 @@ OFFSETS_TIMEOUT_S: Final = 60.0
 Pairs = Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]]
 """Partitions with their offsets; None forgets one."""
 TICK_S: Final = 0.25
+WAKES_MAX: Final = 10_000
+"""Times that the herder may want to be told of exactly."""
 
 
 class WorkerPort(Protocol):
@@ -120,6 +123,8 @@ class HerderDriver:
         self._waiting: dict[int, Future[Any]] = {}
         self._clock = clock or SystemClock()
         self._closed = False
+        self._tick_at_s = 0.0
+        self._wakes_s: list[float] = []
         self._thread = threading.Thread(target=self._run, name="herder", daemon=True)
 
     def start(self) -> None:
@@ -172,18 +177,31 @@ class HerderDriver:
                 future.set_exception(ConflictError("the worker is shutting down"))
 
     def _run(self) -> None:
-        next_tick_s = 0.0
         while True:
-            if self._ticks is not None and self._clock.monotonic_s() >= next_tick_s:
-                next_tick_s = self._clock.monotonic_s() + TICK_S
-                self._take(self._ticks())
             try:
-                event = self._mailbox.get(timeout=None if self._ticks is None else TICK_S)
+                event = self._mailbox.get(timeout=self._tick())
             except queue.Empty:
                 continue
             if event is None:
                 return
             self._take(event)
+
+    def _tick(self) -> float | None:
+        """Tell the time if it is time to; return the seconds until the next time."""
+        if self._ticks is None:
+            return None
+        now_s = self._clock.monotonic_s()
+        if now_s >= min([self._tick_at_s, *self._wakes_s[:1]]):
+            self._tick_at_s = now_s + TICK_S
+            while self._wakes_s and self._wakes_s[0] <= now_s:
+                heapq.heappop(self._wakes_s)
+            self._take(self._ticks())
+        return max(0.0, min([self._tick_at_s, *self._wakes_s[:1]]) - now_s)
+
+    def wake_at(self, time_s: float) -> None:
+        """Tell the time then, too; called on the herder's thread, by its actions."""
+        if len(self._wakes_s) < WAKES_MAX:  # else an ordinary tick comes soon after
+            heapq.heappush(self._wakes_s, time_s)
 
     def _take(self, event: Any) -> None:
         try:

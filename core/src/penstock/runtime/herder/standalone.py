@@ -102,7 +102,16 @@ class StandaloneHerder:
         return entry
 
     def _list(self, request: int, command: cmd.ListConnectors) -> Sequence[Action]:
-        return [Reply(request, list(self.state.connectors))]
+        found = self.state.connectors
+        if not command.expand:
+            return [Reply(request, list(found))]
+        shown: dict[str, dict[str, Any]] = {name: {} for name in found}
+        for name, entry in found.items():
+            if "status" in command.expand:
+                shown[name]["status"] = views.state_info(self.state, entry, self.worker_id)
+            if "info" in command.expand:
+                shown[name]["info"] = views.connector_info(entry)
+        return [Reply(request, shown)]
 
     def _get(self, request: int, command: cmd.GetConnector) -> Sequence[Action]:
         return [Reply(request, views.connector_info(self._entry(command.name)))]

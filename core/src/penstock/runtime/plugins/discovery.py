@@ -41,6 +41,7 @@ GROUPS: Final[Mapping[str, tuple[str, str]]] = {
     "penstock.converters": ("converters", "converter"),
     "penstock.header_converters": ("header_converters", "header_converter"),
     "penstock.config_providers": ("config_providers", "config_provider"),
+    "penstock.client_override_policies": ("client_override_policies", "client_override_policy"),
 }
 """Entry-point group -> kind, and the type that the REST API shows."""
 _PREFIX: Final = "penstock."

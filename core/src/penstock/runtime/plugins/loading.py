@@ -22,6 +22,7 @@ BASES: Final[Mapping[str, type[Any]]] = {
     "transforms": api.Transform,
     "predicates": api.Predicate,
     "config_providers": api.ConfigProvider,
+    "client_override_policies": api.ClientOverridePolicy,
 }
 """What a plugin of a kind must be a subclass of."""
 _CONNECTORS: Final[Mapping[str, type[Any]]] = {

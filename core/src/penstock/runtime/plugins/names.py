@@ -16,6 +16,7 @@ SINGULAR: Final[Mapping[str, str]] = {
     "transforms": "transform",
     "predicates": "predicate",
     "config_providers": "config provider",
+    "client_override_policies": "client override policy",
 }
 """Each kind and the word that messages use for one of it."""
 KINDS: Final = tuple(SINGULAR)
@@ -27,6 +28,7 @@ _SUFFIXES: Final[Mapping[str, Sequence[str]]] = {
     "transforms": ("Transformation", "Transform"),
     "predicates": ("Predicate",),
     "config_providers": ("ConfigProvider",),
+    "client_override_policies": ("ConnectorClientConfigOverridePolicy", "ClientOverridePolicy"),
 }
 _SIDES: Final[Mapping[str, Side]] = {"$Key": Side.KEY, "$Value": Side.VALUE}
 

@@ -58,23 +58,23 @@ class TopicMaker:
         """Create the topic if it is missing; return False when nobody answers."""
         admin = self._connect()
         try:
-            try:
-                there = admin.topics(TIMEOUT_S)
-            except BrokerError as problem:
-                log.warning("it is not known whether topic '%s' exists: %s", topic, problem)
-                return False
-            if topic in there:
-                return True
-            self._create(admin, topic)
-            return True
+            if topic not in admin.topics(TIMEOUT_S):
+                self._create(admin, topic)
+        except BrokerError as problem:
+            log.warning("it is not known whether topic '%s' exists: %s", topic, problem)
+            return False
         finally:
             admin.close()
+        return True
 
     def _create(self, admin: Admin, topic: str) -> None:
         spec, group = self._creation.spec(topic)
         try:
             created = admin.create_topics([spec], TIMEOUT_S)
         except BrokerError as problem:
+            # A broker that went away meanwhile says so here, and is waited for.
+            if topic in admin.topics(TIMEOUT_S):
+                return
             raise ConnectError(
                 f"Task failed to create new topic '{topic}' (group '{group}', "
                 f"{spec.partitions} partitions, replication factor {spec.replication_factor}). "

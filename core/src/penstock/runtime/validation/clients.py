@@ -13,22 +13,25 @@ from penstock.errors import ConfigError, Problem
 from penstock.runtime.brokers import is_embedded
 from penstock.runtime.kafka.client_settings import ClientRole, split_prefix
 from penstock.runtime.kafka.properties import shown, translate
+from penstock.runtime.override_policies import clients_in_use
 
 __all__ = ["add_overrides", "client_problems"]
 
-_SOURCE: Final = {"producer.override.": ClientRole.SOURCE_PRODUCER}
-_SINK: Final = {"consumer.override.": ClientRole.SINK_CONSUMER}
+_SOURCE: Final = {
+    "producer.override.": ClientRole.SOURCE_PRODUCER,
+    "admin.override.": ClientRole.ADMIN,
+}
+_SINK: Final = {
+    "consumer.override.": ClientRole.SINK_CONSUMER,
+    "producer.override.": ClientRole.DLQ_PRODUCER,
+    "admin.override.": ClientRole.DLQ_ADMIN,
+}
 
 
 def _roles(raw: Mapping[str, str | None], *, is_sink: bool) -> Mapping[str, ClientRole]:
     """Return the clients that the connector uses, by the prefix of their overrides."""
-    if not is_sink:
-        is_creating = any(key.startswith("topic.creation.") for key in raw)
-        return _SOURCE | ({"admin.override.": ClientRole.ADMIN} if is_creating else {})
-    if not (raw.get("errors.deadletterqueue.topic.name") or "").strip():
-        return _SINK
-    more = {"producer.override.": ClientRole.DLQ_PRODUCER, "admin.override.": ClientRole.DLQ_ADMIN}
-    return _SINK | more
+    roles = _SINK if is_sink else _SOURCE
+    return {prefix: roles[prefix] for prefix in clients_in_use(raw, is_sink=is_sink)}
 
 
 def add_overrides(infos: ConfigInfos, raw: Mapping[str, str | None], *, is_sink: bool) -> None:

@@ -14,17 +14,13 @@ from typing import Any
 from penstock.api import Connector, SinkConnector
 from penstock.config import ConfigInfos, ConfigSpec, ConfigValue
 from penstock.errors import BadRequestError, ConfigError, PluginError, Problem, did_you_mean
-from penstock.runtime.connector_checks import (
-    OVERRIDES,
-    cross_problems,
-    missing_topics,
-    override_problems,
-)
+from penstock.runtime.connector_checks import cross_problems, missing_topics
 from penstock.runtime.connector_keys import CommonKeys, SinkKeys, SourceKeys
+from penstock.runtime.override_policies import OVERRIDES, override_problems
 from penstock.runtime.plugins import registry
 from penstock.runtime.providers import resolved
 from penstock.runtime.restart_keys import restart_values
-from penstock.runtime.topic_creation import creation_values
+from penstock.runtime.topic_creation import creation_notes, creation_values
 from penstock.runtime.validation.clients import add_overrides, client_problems
 from penstock.runtime.validation.defaults import show_defaults
 from penstock.runtime.validation.hiding import hide_resolved
@@ -77,7 +73,7 @@ def validate(raw: Mapping[str, str | None], worker: Mapping[str, str]) -> Config
     add_values(infos, keys.check(texts))
     add_values(infos, restart_values(texts))
     if not is_sink:
-        add_values(infos, creation_values(texts))
+        add_values(infos, creation_values(texts, worker))
     add_transforms(infos, texts)
     own, failed = _own_values(cls, texts)
     add_values(infos, own)
@@ -85,7 +81,7 @@ def validate(raw: Mapping[str, str | None], worker: Mapping[str, str]) -> Config
     add_overrides(infos, texts, is_sink=is_sink)
     problems += failed
     problems += cross_problems(texts, is_sink=is_sink)
-    problems += override_problems(texts, worker)
+    problems += override_problems(texts, worker, is_sink=is_sink)
     problems += client_problems(texts, worker, is_sink=is_sink)
     problems += missing_topics(texts) if is_sink else []
     problems += version_problems(texts)
@@ -154,9 +150,9 @@ def unknown_keys(raw: Mapping[str, str | None], infos: ConfigInfos) -> list[str]
     known = [value.name for value in infos.values]
     found = []
     for key in raw:
-        if key in known or key.startswith(OVERRIDES):
+        if key in known or key.startswith((*OVERRIDES, "topic.creation.")):
             continue
         near = did_you_mean(key, known)
         if near:
             found.append(f"unknown key '{key}'{near}; it is ignored")
-    return found
+    return found if infos.of("topic.creation.groups") is None else found + creation_notes(raw)

@@ -50,6 +50,7 @@ class Joined:
         members: all workers with their shares; the leader's knowledge, empty for others.
         sessioned: requests between workers are signed.
         outdated: this worker runs less than it said as it joined; it has to join again.
+        at_ms: when it was joined (monotonic); 0 for just now.
     """
 
     generation: int
@@ -65,6 +66,7 @@ class Joined:
     members: Mapping[str, Member] = attrs.field(factory=dict)
     sessioned: bool = True
     outdated: bool = False
+    at_ms: int = 0
 
 
 @attrs.frozen

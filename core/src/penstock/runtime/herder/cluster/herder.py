@@ -81,6 +81,9 @@ _READS: Final = (
     cmd.GetTopics,
     cmd.GetWorkers,
 )
+FOLLOWER_LATER_MS: Final = 100
+"""How much later than the leader others join for what was held back: whoever comes before it is
+given the old share once more, and waits for its next heartbeat."""
 CATCH_UPS_MAX: Final = 5
 """Times that a worker leaves the group because it lags; after that it gives up its share."""
 
@@ -232,8 +235,10 @@ class ClusterHerder:
             actions += [CatchUp(), Wake(state.now_ms + state.limits.sync_timeout_ms)]
         else:
             state.catch_ups_failed = 0
-        state.rejoin_at_ms = state.now_ms + event.delay_ms if event.delay_ms > 0 else None
-        if state.rejoin_at_ms is not None:
+        state.rejoin_at_ms = None
+        if event.delay_ms > 0:
+            later_ms = 0 if state.is_leader else FOLLOWER_LATER_MS
+            state.rejoin_at_ms = max(state.now_ms, event.at_ms) + event.delay_ms + later_ms
             actions.append(Wake(state.rejoin_at_ms))
         actions += [*settle(state), *clear_statuses(state), *renew_key(state)]
         if not self._was_member:

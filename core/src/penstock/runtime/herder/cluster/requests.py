@@ -127,7 +127,9 @@ class Requests:
         return write(self._state, groups, done)
 
     def _list(self, request: int, command: cmd.ListConnectors) -> Sequence[Action]:
-        return [Reply(request, list(self._state.snapshot.connectors))]
+        if not command.expand:
+            return [Reply(request, list(self._state.snapshot.connectors))]
+        return [Reply(request, views.expanded(self._state, command.expand))]
 
     def _get(self, request: int, command: cmd.GetConnector) -> Sequence[Action]:
         return [Reply(request, entry_views.connector_info(self._entry(command.name)))]

@@ -15,6 +15,7 @@ from penstock.runtime.storage.status_records import Status
 
 __all__ = [
     "cluster_info",
+    "expanded",
     "figures",
     "planned_restart",
     "restart_info",
@@ -45,6 +46,22 @@ def state_info(state: ClusterState, name: str) -> dict[str, Any]:
         ],
         "type": entry.type.value,
     }
+
+
+def expanded(state: ClusterState, parts: frozenset[str]) -> dict[str, dict[str, Any]]:
+    """Return ``status`` and ``info`` of every connector, without those nothing is known of yet."""
+    shown: dict[str, dict[str, Any]] = {}
+    for name in state.snapshot.connectors:
+        found: dict[str, Any] = {}
+        try:
+            if "status" in parts:
+                found["status"] = state_info(state, name)
+        except NotFoundError:
+            continue
+        if "info" in parts:
+            found["info"] = of_one.connector_info(state.here.connectors[name])
+        shown[name] = found
+    return shown
 
 
 def task_state(state: ClusterState, task: TaskId) -> dict[str, Any]:
