@@ -1,7 +1,7 @@
 """A cluster beside the original's: ``python -m tests.bench.cluster [--connectors N] [--json]``.
 
 Three workers of each kind, by turns on one broker: connectors are created through REST until all
-their tasks run; the statuses are read by many clients at once; one worker joins; one is killed.
+their tasks run; the statuses are read by many clients at once; workers join and are killed.
 Ratios below 1 say that Penstock needs less. Penstock runs twice: a process for each connector and
 task, and threads in one (``task.isolation=thread``), which is what the original does.
 """
@@ -35,6 +35,8 @@ WORKERS: Final = 3
 TASKS: Final = 2
 CLIENTS: Final = 20
 READS: Final = 200
+TAKEOVERS: Final = 3
+"""How often a worker is killed; the group's heartbeats make one time differ from the next."""
 SESSION_MS: Final = 10_000
 DELAY_MS: Final = 1_000
 CREATORS: Final = 4
@@ -145,7 +147,9 @@ def until(condition: Callable[[], bool], what: str, timeout_s: float = 300.0) ->
     return time.monotonic() - began_s
 
 
-def create(workers: list[Worker], topic: str, folder: Path, first: int, count: int) -> None:
+def create(
+    workers: list[Worker], topic: str, folder: Path, count: int, state: str = "RUNNING"
+) -> None:
     def one(number: int) -> None:
         config = {
             "connector.class": SINK,
@@ -155,16 +159,18 @@ def create(workers: list[Worker], topic: str, folder: Path, first: int, count: i
         }
         url = workers[number % len(workers)].url
         for _ in range(100):
-            path = f"{url}/connectors/c{number}/config"
-            answer = httpx.put(path, json=config, timeout=90)
+            body = {"name": f"c{number}", "config": config, "initial_state": state}
+            answer = httpx.post(f"{url}/connectors", json=body, timeout=90)
             if answer.status_code in (200, 201):
                 return
+            if answer.status_code == 409 and "already exists" in answer.text:
+                return  # an answer was late, not the creation
             if answer.status_code != 409:  # 409: the group shares anew just now
                 raise SystemExit(f"{answer.status_code} {answer.text}")
             time.sleep(0.1)
 
     with concurrent.futures.ThreadPoolExecutor(CREATORS) as pool:
-        list(pool.map(one, range(first, first + count)))
+        list(pool.map(one, range(count)))
 
 
 def read_latency(url: str) -> tuple[float, float]:
@@ -180,6 +186,8 @@ def read_latency(url: str) -> tuple[float, float]:
                 times.append((time.monotonic() - began_s) * 1000)
         return times
 
+    whole = httpx.get(path, timeout=120)
+    say(f"  {len(whole.json())} connectors, {len(whole.content):,} bytes an answer")
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
         times = sorted(t for found in pool.map(one, range(CLIENTS)) for t in found)
     return statistics.median(times), times[int(len(times) * 0.99) - 1]
@@ -191,30 +199,52 @@ def measure(name: str, start: Starter, topic: str, folder: Path, connectors: int
     ids = {one.id for one in workers}
     want = connectors * TASKS
     began_s = time.monotonic()
-    create(workers, topic, folder, 0, connectors)
+    create(workers, topic, folder, connectors)
     until(lambda: sum(placed(workers[0].url, ids).values()) == want, "all tasks run")
     found.all_running_s = time.monotonic() - began_s
     found.memory_mb = sum(pss_mb(one.pid) for one in workers)
     say(f"  {name}: all run after {found.all_running_s:.1f} s, {found.memory_mb:.0f} MB")
     found.read_p50_ms, found.read_p99_ms = read_latency(workers[0].url)
     say(f"  {name}: read p50 {found.read_p50_ms:.0f} ms, p99 {found.read_p99_ms:.0f} ms")
-    joining = start(WORKERS)
-    ids.add(joining.id)
+    joins, takeovers = [], []
+    for number in range(TAKEOVERS):
+        joins.append(join(workers, start(WORKERS + number), want))
+        say(f"  {name}: a worker joined within {joins[-1]:.1f} s")
+        takeovers.append(kill_one(workers, want))
+        say(f"  {name}: taken over within {takeovers[-1]:.1f} s")
+    found.join_s, found.takeover_s = statistics.median(joins), statistics.median(takeovers)
+    return found
+
+
+def join(workers: list[Worker], joining: Worker, want: int) -> float:
+    """Return the seconds until a worker that answers has its share, and all tasks run."""
+    workers.append(joining)
+    ids = {one.id for one in workers}
     share = want // len(ids)
-    found.join_s = until(
-        lambda: (
-            (p := placed(workers[0].url, ids))[joining.id] >= share - 1 and sum(p.values()) == want
-        ),
-        "the new worker has its share",
-    )
-    say(f"  {name}: a worker joined within {found.join_s:.1f} s")
-    victim = workers.pop()
+
+    def shared() -> bool:
+        found = placed(workers[0].url, ids)
+        return found[joining.id] >= share - 1 and sum(found.values()) == want
+
+    return until(shared, "the new worker has its share")
+
+
+def kill_one(workers: list[Worker], want: int) -> float:
+    """Return the seconds until all tasks run again on the workers that are left."""
+    victim = workers.pop(1)
     psutil.Process(victim.pid).kill()
-    ids.discard(victim.id)
-    found.takeover_s = until(
-        lambda: sum(placed(workers[0].url, ids).values()) == want, "all tasks run again"
-    )
-    say(f"  {name}: taken over within {found.takeover_s:.1f} s")
+    ids = {one.id for one in workers}
+    return until(lambda: sum(placed(workers[0].url, ids).values()) == want, "all tasks run again")
+
+
+def measure_reads(name: str, start: Starter, topic: str, folder: Path, connectors: int) -> Figures:
+    """Read many connectors of one task that are stopped: their number is what counts."""
+    found = Figures()
+    worker = start(0)
+    create([worker], topic, folder, connectors, "STOPPED")
+    read_latency(worker.url)  # the JVM gets warm
+    found.read_p50_ms, found.read_p99_ms = read_latency(worker.url)
+    say(f"  {name}: read p50 {found.read_p50_ms:.0f} ms, p99 {found.read_p99_ms:.0f} ms")
     return found
 
 
@@ -233,6 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.bench.cluster", description=__doc__)
     parser.add_argument("--connectors", type=int, default=100)
     parser.add_argument("--only", nargs="*", default=[], help="jvm, penstock, threads")
+    parser.add_argument("--reads", action="store_true", help="only reading, of many connectors")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     results: dict[str, Figures] = {}
@@ -247,7 +278,8 @@ def main() -> None:
             with contextlib.ExitStack() as stack:
                 start = make(group, stack)
                 say(name)
-                results[name] = measure(name, start, f"in-{group}", out, options.connectors)
+                run = measure_reads if options.reads else measure
+                results[name] = run(name, start, f"in-{group}", out, options.connectors)
     if options.json:
         print(json.dumps({name: attrs.asdict(one) for name, one in results.items()}))
         return
