@@ -1,8 +1,9 @@
-"""Run the benchmark: ``python -m tests.bench [--lines N] [--rounds N] [--only NAME ...] [--json]``.
+"""Run the benchmark: ``python -m tests.bench [--lines N] [--rounds N] [--only NAME ...]``.
 
 One broker, the JVM original and Penstock side by side, each scenario by turns, the JVM warmed by
-uncounted rounds. Medians and ratios are printed; only ratios of one run mean anything. A name
-before a colon stands for all that begin so: ``--only chain``.
+uncounted rounds; ``--distributed`` has each be a cluster of one. Medians and ratios are printed;
+only ratios of one run mean anything. A name before a colon stands for all that begin so:
+``--only chain``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from confluent_kafka import Producer
 from tests.bench import bad_records, chains, measure, scenarios, schemas
 from tests.bench.peers import Peer, RefusedError, jvm_worker, penstock_worker
 from tests.parts.broker import KafkaBroker
+from tests.workers import cluster_properties
 
 WARM_UP_ROUNDS = 1
 SCENARIOS = {**scenarios.SCENARIOS, **chains.SCENARIOS, **bad_records.SCENARIOS}
@@ -36,6 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", metavar="NAME", help="see docs/benchmarks.md")
+    parser.add_argument("--distributed", action="store_true", help="workers of one-worker clusters")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs")
     options = parser.parse_args()
@@ -59,8 +62,10 @@ def say(text: str) -> None:
     print(text, flush=True, file=sys.stderr)
 
 
-def worker_properties(bootstrap: str) -> dict[str, str]:
+def worker_properties(bootstrap: str, group: str | None = None) -> dict[str, str]:
+    """Return a worker's properties; with a group it is a cluster's only one."""
     return {
+        **({} if group is None else cluster_properties(group)),
         "bootstrap.servers": bootstrap,
         "key.converter": scenarios.STRING,
         "value.converter": scenarios.STRING,
@@ -185,13 +190,15 @@ def memory_of_schemas(run: scenarios.Run, peers: list[Peer]) -> dict[str, Any]:
 
 
 def workers_side_by_side(
-    run: scenarios.Run, properties: dict[str, str], names: list[str], rounds: int
+    run: scenarios.Run, names: list[str], rounds: int, *, distributed: bool
 ) -> dict[str, Any]:
     """Run what needs both workers."""
     results: dict[str, Any] = {}
+    groups = ("jvm-cluster", "our-cluster") if distributed else (None, None)
+    theirs, own = (worker_properties(run.bootstrap, group) for group in groups)
     with (
-        jvm_worker(properties, run.bootstrap) as jvm,
-        penstock_worker(properties, run.folder) as ours,
+        jvm_worker(theirs, run.bootstrap) as jvm,
+        penstock_worker(own, run.folder) as ours,
     ):
         if "schemas" in names:
             results["schemas"] = memory_of_schemas(run, [jvm, ours])
@@ -217,6 +224,7 @@ def main() -> int:
     scenarios.make_text(text, options.lines)
     with KafkaBroker(heap="1g", jvm_flags=()) as broker:
         bootstrap = broker.bootstrap_servers
+        broker.open_groups()
         properties = worker_properties(bootstrap)
         run = scenarios.Run(bootstrap, folder, text, options.lines, "loaded")
         if {"sink", "bare"} & set(names):
@@ -226,7 +234,9 @@ def main() -> int:
         if "bare" in names:
             results["bare"] = bare_rates(run, options.rounds)
         if set(names) - {"start", "bare"}:
-            results |= workers_side_by_side(run, properties, names, options.rounds)
+            results |= workers_side_by_side(
+                run, names, options.rounds, distributed=options.distributed
+            )
     report(results)
     if options.json:
         print(json.dumps(results))

@@ -66,19 +66,18 @@ class Peer:
 def penstock_worker(
     properties: Mapping[str, str], folder: Path, name: str = "penstock"
 ) -> Iterator[Peer]:
-    """Run ``penstock standalone`` with these properties until the block ends."""
+    """Run ``penstock`` until the block ends; properties with a ``group.id`` make a cluster."""
     port = free_port()
     file = folder / f"{name}.properties"
-    everything = {
-        **properties,
-        "listeners": f"http://127.0.0.1:{port}",
-        "offset.storage.file.filename": str(folder / f"{name}.offsets"),
-    }
+    mode = "distributed" if "group.id" in properties else "standalone"
+    everything = {**properties, "listeners": f"http://127.0.0.1:{port}"}
+    if mode == "standalone":
+        everything["offset.storage.file.filename"] = str(folder / f"{name}.offsets")
     file.write_text("".join(f"{key}={value}\n" for key, value in everything.items()))
     with (folder / f"{name}.log").open("wb") as log:
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "penstock.cli", "standalone", str(file)],
+            [sys.executable, "-m", "penstock.cli", mode, str(file)],
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -98,10 +97,16 @@ def penstock_worker(
 
 @contextlib.contextmanager
 def jvm_worker(properties: Mapping[str, str], bootstrap: str) -> Iterator[Peer]:
-    """Run the JVM original, standalone and as production runs it, until the block ends."""
+    """Run the JVM original, as production runs it, until the block ends."""
     given = {k: v for k, v in properties.items() if k != "bootstrap.servers"}
     worker = JvmConnectWorker(
-        bootstrap, properties=given, heap="2g", jvm_flags=(), startup_cache=False
+        bootstrap,
+        mode="distributed" if "group.id" in properties else "standalone",
+        properties=given,
+        heap="2g",
+        jvm_flags=(),
+        startup_cache=False,
+        group=properties.get("group.id", "connect"),
     )
     with contextlib.closing(worker):
         worker.start()

@@ -35,6 +35,9 @@ __all__ = ["ConnectGroup"]
 
 log = logging.getLogger(__name__)
 
+BEATS_A_SESSION: Final = 10
+"""Heartbeats at least: by their answers a worker hears that it must join again, so that each beat
+that is left out holds up everybody's next share."""
 _VERSIONS: Final = {"default": 0, "compatible": 1, "sessioned": 2}
 
 
@@ -83,7 +86,8 @@ class ConnectGroup:
         return Membership(
             client,
             self,
-            heartbeat_s=own.heartbeat_interval_ms / 1000,
+            heartbeat_s=min(own.heartbeat_interval_ms, own.session_timeout_ms / BEATS_A_SESSION)
+            / 1000,
             session_s=own.session_timeout_ms / 1000,
             clock=self._clock,
         )
