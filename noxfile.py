@@ -29,10 +29,24 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
 
-FOLDERS: Final = ("core", "converters", "transforms", "plugins/file")
-DISTRIBUTIONS: Final = ("./core[worker]", *(f"./{folder}" for folder in FOLDERS[1:]))
+FOLDERS: Final = (
+    "core",
+    "converters",
+    "transforms",
+    "plugins/file",
+    "plugins/s3",
+    "plugins/kinesis",
+)
+DISTRIBUTIONS: Final = ("./core[worker,msk-iam]", *(f"./{folder}" for folder in FOLDERS[1:]))
 SOURCES: Final = tuple(f"{folder}/src" for folder in FOLDERS)
-NAMES: Final = ("penstock", "penstock-converters", "penstock-transforms", "penstock-file")
+NAMES: Final = (
+    "penstock",
+    "penstock-converters",
+    "penstock-transforms",
+    "penstock-file",
+    "penstock-s3",
+    "penstock-kinesis",
+)
 
 # The linters are pinned: a new release must not turn an unchanged commit red.
 LINT: Final = ("ruff==0.17.6", "import-linter==2.16")
@@ -41,9 +55,13 @@ TEST: Final = (
     "cryptography>=42",
     "httpx>=0.27",
     "hypothesis>=6.100",
+    "moto[server]>=5.2",
+    "kafka-connect-api>=0.5,<0.6",
+    "kafka-connect-py>=1,<2",
     "packaging>=24",
     "prometheus-client>=0.21",
     "psutil>=5.9",
+    "pyarrow>=17",
     "pytest>=8",
     "pytest-randomly>=3.15",
     "pytest-rerunfailures>=14",

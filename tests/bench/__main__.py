@@ -21,14 +21,14 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from tests.bench import bad_records, chains, measure, scenarios, schemas
+from tests.bench import bad_records, chains, exactly_once, measure, scenarios, schemas
 from tests.bench.peers import Peer, RefusedError, jvm_worker, penstock_worker
 from tests.parts.broker import KafkaBroker
 from tests.workers import cluster_properties
 
 WARM_UP_ROUNDS = 1
 SCENARIOS = {**scenarios.SCENARIOS, **chains.SCENARIOS, **bad_records.SCENARIOS}
-OTHERS = ("start", "bare", "schemas")
+OTHERS = ("start", "bare", "schemas", exactly_once.NAME)
 ASKED_FOR = "smt:"
 """What begins so runs only when it is named: it is many, and takes long."""
 
@@ -233,7 +233,9 @@ def main() -> int:
             results["start"] = start_times(properties, bootstrap, folder, options.rounds)
         if "bare" in names:
             results["bare"] = bare_rates(run, options.rounds)
-        if set(names) - {"start", "bare"}:
+        if exactly_once.NAME in names:
+            results[exactly_once.NAME] = exactly_once.compare(run, properties, options.rounds, say)
+        if set(names) - {"start", "bare", exactly_once.NAME}:
             results |= workers_side_by_side(
                 run, names, options.rounds, distributed=options.distributed
             )
@@ -250,6 +252,8 @@ def report(results: dict[str, Any]) -> None:
     if "start" in results:
         for name, found in results["start"].items():
             print(f"start {name:9} {found['started_s']:.2f} s, idle {found['idle_mb']:.0f} MB PSS")
+    if exactly_once.NAME in results:
+        print(*exactly_once.lines(results[exactly_once.NAME]), sep="\n")
     shares = {"source": "produce", "source-3smt": "produce", "sink": "consume"}
     for name in SCENARIOS:
         if name not in results:

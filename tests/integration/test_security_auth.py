@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import uuid
@@ -93,6 +94,42 @@ def test_users_roles_and_the_audit_of_one_worker(tmp_path: Path) -> None:
         assert part in lines[6]
     assert "hush" not in "".join(lines)
     assert all(secret not in told for _, secret in (ALICE, BOB, EVE))
+
+
+STRANGERS = [
+    None,
+    "Basic",
+    "Basic !!!!",
+    "Basic YWxpY2U=",  # no colon
+    "Basic \xff\xfe",
+    "Bearer YWxpY2U6YWxpY2Utc2VjcmV0",
+    "Basic YWxpY2U6d3Jvbmc=",  # a wrong password
+    "Basic bm9ib2R5OmFsaWNlLXNlY3JldA==",  # nobody with alice's password
+    "Digest username=alice",
+]
+
+
+def test_strangers_get_one_and_the_same_answer_on_every_path(tmp_path: Path) -> None:
+    with worker(
+        f"embedded:{tmp_path / 'log.db'}",
+        tmp_path,
+        rest_extension_classes=EXTENSION,
+        rest_basic_auth_file=str(users(tmp_path)),
+    ) as running:
+        paths = ["/", "/health", "/admin/loggers", "/metrics", "/connectors/c/tasks", "/nowhere"]
+        answers = set()
+        with httpx.Client(base_url=running.url, timeout=30) as client:
+            # Each costs a hash, which is slow on purpose.
+            asked = [*itertools.product(paths[:1], STRANGERS)]
+            asked += itertools.product(paths[1:], (None, STRANGERS[6]))
+            for path, word in asked:
+                headers = {} if word is None else {"Authorization": word.encode("latin-1")}
+                answer = client.get(path, headers=headers)
+                answers.add((answer.status_code, answer.text, answer.headers["www-authenticate"]))
+        ((status, text, _),) = answers
+        assert status == 401
+        assert "alice" not in text
+        assert code(running, "GET", "/", auth=ALICE) == 200
 
 
 def test_an_empty_file_lets_nobody_in(tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ from tests.parts.certificates import Authority
 from tests.workers import PenstockWorker
 
 from penstock.runtime.kafka.broker import KafkaBroker
-from penstock.runtime.kafka.properties import ClientKind
+from penstock.runtime.kafka.msk_iam import SignatureRequest
+from penstock.runtime.kafka.oauth import TokenRequest
+from penstock.runtime.kafka.oauth_allowed import split_allowed
+from penstock.runtime.kafka.properties import ClientKind, translate
 from penstock.runtime.settings import misspelt, not_honoured
 
 pytestmark = pytest.mark.integration
@@ -55,15 +58,25 @@ def test_no_name_in_an_example_is_unknown(text: str, tmp_path: Path) -> None:
     assert not_honoured(properties) == []
 
 
-@pytest.mark.parametrize("protocol", ["SSL\n", "SASL_SSL\n"])
-def test_the_examples_of_brokers_make_clients(protocol: str, tmp_path: Path) -> None:
-    properties = example(only(f"security.protocol={protocol}"), tmp_path)
+@pytest.mark.parametrize("word", ["security.protocol=SSL\n", "ScramLoginModule"])
+def test_the_examples_of_brokers_make_clients(word: str, tmp_path: Path) -> None:
+    properties = example(only(word), tmp_path)
     config = KafkaBroker().settings(properties, ClientKind.ADMIN, client_id="t")
-    assert config["security.protocol"] == protocol.strip().lower()
-    if protocol.startswith("SASL"):
+    assert config["security.protocol"] == properties["security.protocol"].lower()
+    if word == "ScramLoginModule":
         assert (config["sasl.username"], config["sasl.password"]) == ("connect", "connect-secret")
     else:
         assert "BEGIN PRIVATE KEY" in str(config["ssl.key.pem"])
+
+
+def test_the_examples_of_tokens_say_whom_to_ask(tmp_path: Path) -> None:
+    properties, allowed = split_allowed(example(only("mechanism=OAUTHBEARER"), tmp_path))
+    found = translate(properties, ClientKind.ADMIN, oauth_urls=allowed.urls).tokens
+    assert found == TokenRequest(
+        "https://issuer.example/token", "connect", "connect-secret", scope="kafka"
+    )
+    amazon = example(only("AWS_MSK_IAM"), tmp_path)
+    assert translate(amazon, ClientKind.ADMIN).tokens == SignatureRequest("eu-west-1", "connect")
 
 
 def test_the_example_of_https_serves_mutual_tls(tmp_path: Path) -> None:

@@ -57,6 +57,9 @@ class SimWorker:
         self.hosts: dict[HostKey, tuple[int, StartHost]] = {}
         self.writes: list[tuple[int, list[list[Any]]]] = []
         self.published: list[act.PublishTasks] = []
+        self.fences_asked: list[act.AskFence] = []
+        self.fencings: list[act.FenceProducers] = []
+        self.claims = 0
         self.rejoins = 0
         self.released = ev.Allocation()
         self.owned = ev.Allocation()
@@ -134,6 +137,15 @@ class SimWorker:
             self.feed(HostReported(action.key, incarnation, msg.Paused()))
         elif isinstance(action.command, msg.Resume):
             self.feed(HostReported(action.key, incarnation, msg.Running("1")))
+
+    def _do_AskFence(self, action: act.AskFence) -> None:  # noqa: N802
+        self.fences_asked.append(action)
+
+    def _do_FenceProducers(self, action: act.FenceProducers) -> None:  # noqa: N802
+        self.fencings.append(action)
+
+    def _do_ClaimWrites(self, action: act.ClaimWrites) -> None:  # noqa: N802
+        self.claims += 1
 
     def _do_WriteConfig(self, action: act.WriteConfig) -> None:  # noqa: N802
         self.writes.append((action.write, [list(group) for group in action.groups]))
@@ -257,7 +269,7 @@ def joined(
         member_id=worker.url,
         leader_id=leader.url,
         leader_url=leader.url,
-        offset=worker.config_read if offset is None else offset,
+        offset=worker.fold.snapshot().offset if offset is None else offset,
         added=added,
         revoked=revoked,
         members=members or {},

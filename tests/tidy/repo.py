@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-FOLDERS: Final = ("core", "converters", "transforms", "plugins/file")
+FOLDERS: Final = (
+    "core",
+    "converters",
+    "transforms",
+    "plugins/file",
+    "plugins/s3",
+    "plugins/kinesis",
+)
 _SKIPPED: Final = frozenset({"__pycache__", "build", "dist", "node_modules"})
 
 

@@ -30,6 +30,7 @@ from typing import Final
 import attrs
 
 __all__ = [
+    "AbortedError",
     "AlreadyExistsError",
     "BadRequestError",
     "BrokerError",
@@ -37,6 +38,7 @@ __all__ = [
     "ConflictError",
     "ConnectError",
     "DataError",
+    "FencedError",
     "NotFoundError",
     "PenstockError",
     "PluginError",
@@ -98,6 +100,14 @@ class PluginError(ConnectError):
 
 class BrokerError(ConnectError):
     """Kafka or the embedded log refused an operation or could not be reached."""
+
+
+class FencedError(BrokerError):
+    """Another producer has the same transactional id by now; this one may send nothing more."""
+
+
+class AbortedError(BrokerError):
+    """The transaction has to be aborted; the same records may be sent again in another one."""
 
 
 class StorageError(ConnectError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+import attrs
 import jpype
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.runtime.group.protocol import (
+    NOTHING,
     Allocation,
     Assignment,
     Offer,
@@ -109,19 +111,25 @@ def test_assignments_are_understood_both_ways(
 
 
 @settings(deadline=None)
-@given(url=NAMES, offset=OFFSETS, current=st.one_of(st.none(), ASSIGNMENTS))
+@given(
+    url=NAMES,
+    offset=OFFSETS,
+    current=st.one_of(st.none(), ASSIGNMENTS),
+    version=st.sampled_from([1, 2]),
+)
 def test_offers_are_understood_both_ways(
-    jvm: ModuleType, url: str, offset: int, current: Assignment | None
+    jvm: ModuleType, url: str, offset: int, current: Assignment | None, version: int
 ) -> None:
     protocol = java_class(f"{PACKAGE}IncrementalCooperativeConnectProtocol")
     offer = Offer(url, offset, current)
-    state = protocol.deserializeMetadata(buffer(encode_offer(offer, 2)))
+    state = protocol.deserializeMetadata(buffer(encode_offer(offer, version)))
     assert (str(state.url()), int(state.offset())) == (url, offset)
     if current is not None:
         assert shown(state.assignment()) == current
         made = java_class(f"{PACKAGE}ExtendedWorkerState")
-        java_state = made(text(url), offset, java_assignment(current, 2))
-        assert decode_offer(bytes_of(protocol.serializeMetadata(java_state, True))) == offer
+        java_state = made(text(url), offset, java_assignment(current, version))
+        theirs = bytes_of(protocol.serializeMetadata(java_state, version == 2))
+        assert decode_offer(theirs) == offer
 
 
 @settings(deadline=None)
@@ -133,8 +141,35 @@ def test_the_eager_protocol_is_understood_both_ways(
     found = protocol.deserializeAssignment(buffer(encode_assignment(assignment, 0)))
     assert allocation_of(found.connectors(), found.tasks()) == assignment.added
     assert (str(found.leader()), int(found.offset())) == (assignment.leader, assignment.offset)
+    java_task_list = java_tasks(assignment.added.tasks)
+    names = java_list(text(name) for name in sorted(assignment.added.connectors))
+    made = java_class(f"{PACKAGE}ConnectProtocol$Assignment")(
+        assignment.error,
+        text(assignment.leader),
+        text(assignment.leader_url),
+        assignment.offset,
+        names,
+        java_task_list,
+    )
+    theirs = decode_assignment(bytes_of(protocol.serializeAssignment(made)))
+    assert theirs == attrs.evolve(assignment, revoked=NOTHING, delay_ms=0)
     state = java_class(f"{PACKAGE}ConnectProtocol$WorkerState")(text(url), offset)
+    assert decode_offer(bytes_of(protocol.serializeMetadata(state))) == Offer(url, offset)
     assert encode_offer(Offer(url, offset), 0) == bytes_of(protocol.serializeMetadata(state))
+
+
+@settings(deadline=None)
+@given(assignment=ASSIGNMENTS, url=NAMES, version=st.integers(3, 9), more=st.binary(max_size=9))
+def test_a_later_version_is_read_as_the_newest_one_that_is_known(
+    jvm: ModuleType, assignment: Assignment, url: str, version: int, more: bytes
+) -> None:
+    protocol = java_class(f"{PACKAGE}IncrementalCooperativeConnectProtocol")
+    later = version.to_bytes(2, "big")
+    data = later + encode_assignment(assignment, 2)[2:] + more
+    assert decode_assignment(data) == shown(protocol.deserializeAssignment(buffer(data)))
+    offer = later + encode_offer(Offer(url, 7, assignment), 2)[2:] + more
+    state = protocol.deserializeMetadata(buffer(offer))
+    assert decode_offer(offer) == Offer(str(state.url()), int(state.offset()), assignment)
 
 
 @given(data=st.binary(max_size=60), cut=st.integers(0, 40), assignment=ASSIGNMENTS)

@@ -31,6 +31,7 @@ class Context:
 
     connector = "lines"
     task = 0
+    exactly_once = False
     assignment: frozenset[TopicPartition] = frozenset()
 
     def __init__(self, stored: Mapping[str, int] | None = None, **raw: str) -> None:

@@ -99,6 +99,20 @@ def test_an_empty_file_lets_nobody_in(tmp_path: Path, caplog: pytest.LogCaptureF
         assert not is_in(made, user, password)
 
 
+def test_passwords_over_plain_http_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "users"
+    file.write_text("alice=secret\n")
+    near = "http://127.0.0.1:8083, http://localhost:1,http://[::1]:2,https://0.0.0.0:8443"
+    for listeners, told in ((near, 0), (near + ",http://0.0.0.0:8083,HTTP://:9", 2), (None, 1)):
+        caplog.clear()
+        made = BasicAuthSecurityRestExtension()
+        given = {} if listeners is None else {"listeners": listeners}
+        made.configure({"rest.basic.auth.file": str(file), **given})
+        assert caplog.text.count("passwords cross the network unencrypted") == told
+
+
 def test_a_changed_file_counts_at_once_and_a_lost_one_closes(tmp_path: Path) -> None:
     file = tmp_path / "users"
     file.write_text("alice=one\n")

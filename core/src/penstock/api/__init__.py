@@ -24,6 +24,7 @@ from penstock.api._task import (
     SourceTask,
     SourceTaskContext,
     TaskContext,
+    TransactionContext,
 )
 from penstock.api._transform import Predicate, Side, Transform
 from penstock.data import Batch, Record, SinkRecord, SourceRecord
@@ -61,6 +62,7 @@ __all__ = [
     "SourceTaskContext",
     "TaskContext",
     "TaskSpecs",
+    "TransactionContext",
     "Transform",
     "TransformSpecs",
     "config_class_of",

@@ -83,6 +83,10 @@ class SourceConnector(Connector[C]):
         """Whether a task resumes exactly at its stored offset (source: KIP-618)."""
         return False
 
+    def can_define_transaction_boundaries(self) -> bool:
+        """Whether its tasks end transactions, see ``TransactionContext`` (source: KIP-618)."""
+        return False
+
     def alter_offsets(
         self, offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]]
     ) -> bool:

@@ -16,6 +16,7 @@ __all__ = [
     "SourceTask",
     "SourceTaskContext",
     "TaskContext",
+    "TransactionContext",
 ]
 
 C = TypeVar("C")
@@ -52,6 +53,41 @@ class SourceTaskContext(TaskContext, Protocol):
 
     def offsets(self, partitions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
         """Return the stored offset of each partition, asked all at once."""
+
+    @property
+    def exactly_once(self) -> bool:
+        """Whether records and offsets are sent in transactions; then large polls are cheaper."""
+
+    @property
+    def transaction_context(self) -> TransactionContext | None:
+        """Ends transactions; None unless ``transaction.boundary`` is ``connector``.
+
+        (source: SourceTaskContext.transactionContext)
+        """
+
+
+class TransactionContext(Protocol):
+    """Lets a source task say where its transactions end (source: TransactionContext, KIP-618).
+
+    A transaction begins with the first record sent. What is asked for between two calls of
+    ``poll``, or in one, is about what that poll returns. Transforms may drop the record that is
+    named: the transaction ends at its place all the same. After an abort the records are gone for
+    readers, and the offsets of them are stored: they are not read again.
+
+    Threading: the task's own thread. A commit and an abort at the same place fail the task.
+    """
+
+    def commit_transaction(self, record: SourceRecord | None = None) -> None:
+        """Commit after the batch that poll returns next, or after one record of it."""
+
+    def abort_transaction(self, record: SourceRecord | None = None) -> None:
+        """Give up the transaction after the batch that poll returns next, or after a record."""
+
+    def commit_after_row(self, row: int) -> None:
+        """Commit after row ``row``, from 0, of the batch that poll returns next."""
+
+    def abort_after_row(self, row: int) -> None:
+        """Give up the transaction after row ``row``, from 0, of the batch that poll returns."""
 
 
 class Reported(Protocol):
@@ -129,6 +165,8 @@ class SourceTask(Plugin[C]):
 
         Waiting: wait for news with ``self.context.wait``, a second or so at most, then return.
         The runtime calls again at once. A batch of a few thousand rows is best.
+        A batch without rows but with places, as ``batch.select([])`` gives it, stores their
+        offsets once all before them are safe: for what was read and gave no record.
 
         After an error: RetriableError is logged and poll is called again after a backoff; any
         other error fails the task. Offsets are stored only after the broker acknowledged the

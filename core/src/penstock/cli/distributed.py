@@ -32,14 +32,15 @@ def command(worker: Path) -> int:
     """
     from penstock.modes.distributed import run_distributed  # noqa: PLC0415 - after parsing
     from penstock.runtime.logs import setup_logging  # noqa: PLC0415 - likewise
-    from penstock.runtime.settings import misspelt, not_honoured  # noqa: PLC0415 - likewise
+    from penstock.runtime.providers import resolved_worker  # noqa: PLC0415 - likewise
+    from penstock.runtime.settings import misspelt  # noqa: PLC0415 - likewise
 
     try:
         raw = read_properties(worker)
         setup_logging(raw)
-        for sentence in (*misspelt(raw), *not_honoured(raw)):
+        for sentence in misspelt(raw):
             log.warning("%s: %s", worker, sentence)
-        return run_distributed(raw, source=str(worker), on_ready=_say_ready)
+        return run_distributed(resolved_worker(raw), source=str(worker), on_ready=_say_ready)
     except PenstockError as problem:
         problem.exit_code = EXIT_STARTUP  # type: ignore[attr-defined]  # read where it is told
         raise

@@ -111,7 +111,9 @@ def _options(*last: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def _cluster(bootstrap: str | None, worker: Path | None, connector: Path | None) -> _Cluster:
-    properties = {} if worker is None else dict(read_properties(worker))
+    from penstock.runtime.providers import resolved_worker  # noqa: PLC0415 - loads plugins
+
+    properties = {} if worker is None else resolved_worker(read_properties(worker))
     if bootstrap:
         properties["bootstrap.servers"] = bootstrap
     if not properties.get("bootstrap.servers", "").strip():

@@ -67,9 +67,10 @@ def command(
     if plugin:
         _register(plugin)
     from penstock.runtime.preview import Previewer  # noqa: PLC0415 - after the plugins are there
+    from penstock.runtime.providers import resolved_worker  # noqa: PLC0415 - likewise
 
     file = read_connector(connector)
-    properties = {} if worker is None else dict(read_properties(worker))
+    properties = {} if worker is None else resolved_worker(read_properties(worker))
     if bootstrap:
         properties["bootstrap.servers"] = bootstrap
     with Previewer({**file.config, "name": file.name}, properties) as previewer:

@@ -56,12 +56,13 @@ def run(pipeline: Path) -> int:
 def _serve(source: str, raw: Mapping[str, str], connectors: Sequence[ConnectorFile]) -> int:
     from penstock.modes.standalone import run_standalone  # noqa: PLC0415 - after the files are read
     from penstock.runtime.logs import setup_logging  # noqa: PLC0415 - likewise
+    from penstock.runtime.providers import resolved_worker  # noqa: PLC0415 - likewise
     from penstock.runtime.settings import misspelt, not_honoured  # noqa: PLC0415 - likewise
 
     setup_logging(raw)
     for sentence in (*misspelt(raw), *not_honoured(raw)):
         log.warning("%s: %s", source, sentence)
-    return run_standalone(raw, connectors, source=source, on_ready=_say_ready)
+    return run_standalone(resolved_worker(raw), connectors, source=source, on_ready=_say_ready)
 
 
 def _say_ready(worker: StandaloneWorker) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Final
 
-__all__ = ["HIDDEN", "Password"]
+__all__ = ["HIDDEN", "Password", "known_passwords"]
 
 HIDDEN: Final = "[hidden]"
+_alive: Final[weakref.WeakValueDictionary[int, Password]] = weakref.WeakValueDictionary()
 
 
 class Password:
     """A secret text; ``str`` and ``repr`` say ``[hidden]``, only :attr:`value` tells it."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str) -> None:
         """Wrap the secret."""
         self._value = value
+        _alive[id(self)] = self
 
     @property
     def value(self) -> str:
@@ -38,3 +41,8 @@ class Password:
     def __hash__(self) -> int:
         """Hash by the secret."""
         return hash(self._value)
+
+
+def known_passwords() -> set[str]:
+    """Return the secrets of this process's passwords, for what hides them in traces and logs."""
+    return {one.value for one in list(_alive.values())}

@@ -8,20 +8,30 @@ import logging
 import secrets
 import ssl
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any, Final
 from urllib.parse import quote
 
 import attrs
 import httpx
 
-from penstock.errors import BadRequestError, ConfigError
+from penstock.errors import (
+    BadRequestError,
+    ConfigError,
+    ConflictError,
+    ConnectError,
+    RetriableError,
+)
 from penstock.modes.cluster_parts import Topics
 from penstock.rest.signatures import signature_headers
 from penstock.runtime.clock import Clock
 from penstock.runtime.cluster_settings import ClusterSettings
 from penstock.runtime.herder.cluster.actions import (
+    AskFence,
     CatchUp,
+    ClaimWrites,
     EndLeases,
+    FenceProducers,
     GrantLease,
     LeaveGroup,
     MakeSessionKey,
@@ -34,8 +44,15 @@ from penstock.runtime.herder.cluster.actions import (
     WriteStatus,
     WriteTopicUse,
 )
-from penstock.runtime.herder.cluster.events import Allocation, Published, Written
+from penstock.runtime.herder.cluster.events import (
+    Allocation,
+    FenceTold,
+    ProducersFenced,
+    Published,
+    Written,
+)
 from penstock.runtime.herder.state import Action
+from penstock.runtime.host.messages import Call
 from penstock.runtime.membership import Membership
 from penstock.runtime.storage.config_records import SessionKey
 
@@ -44,6 +61,8 @@ __all__ = ["ClusterActions"]
 log = logging.getLogger(__name__)
 
 PUBLISH_TIMEOUT_S: Final = 60.0
+FENCE_TIMEOUT_S: Final = 90.0
+"""To fence the producers of all tasks of a connector."""
 PUBLISHERS: Final = 2
 """Threads that hand task configurations to the leader."""
 _KEY_BYTES: Final = {"HmacSHA1": 20, "HmacSHA224": 28, "HmacSHA256": 32, "HmacSHA384": 48}
@@ -61,6 +80,8 @@ class ClusterActions:
         bar: lets the hosts that live now send no more.
         wake_at: has the herder told the time at a time (monotonic seconds).
         peer_tls: gives the TLS context for other workers.
+        call: runs one function in a host of its own.
+        worker: the worker's properties.
     """
 
     settings: ClusterSettings
@@ -74,6 +95,8 @@ class ClusterActions:
     wake_at: Callable[[float], None]
     clock: Clock
     peer_tls: Callable[[], ssl.SSLContext]
+    call: Callable[[Call, float], Future[Any]]
+    worker: Mapping[str, str]
     _pool: concurrent.futures.ThreadPoolExecutor = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -92,6 +115,10 @@ class ClusterActions:
     def write_status(self, action: WriteStatus) -> None:
         """Write to the status topic."""
         self.topics.status.write(action.key, action.status)
+
+    def claim_writes(self, action: ClaimWrites) -> None:
+        """Be the only one who writes what leaders write."""
+        self.topics.config.claim()
 
     def catch_up(self, action: CatchUp) -> None:
         """Read the config topic to its end."""
@@ -169,6 +196,55 @@ class ClusterActions:
             )
         self.post(Published(action.name, problem))
 
+    def ask_fence(self, action: AskFence) -> None:
+        """Ask the leader to fence older tasks, on a thread of the pool."""
+        self._pool.submit(self._ask_fence, action)
+
+    def _ask_fence(self, action: AskFence) -> None:
+        error: Exception | None = None
+        try:
+            answer = httpx.put(
+                f"{action.url}connectors/{quote(action.name, safe='')}/fence",
+                headers=dict(self._signature(b"")),
+                timeout=FENCE_TIMEOUT_S,
+                trust_env=False,
+                verify=self.peer_tls() if action.url.startswith("https:") else True,
+            )
+            if answer.status_code == httpx.codes.CONFLICT:
+                error = ConflictError(answer.text[:500])
+            elif not answer.is_success:
+                error = ConnectError(f"the leader answers {answer.status_code} {answer.text[:500]}")
+        except httpx.HTTPError as problem:
+            error = RetriableError(f"{type(problem).__name__} {problem}")
+        except ConfigError as problem:
+            error = problem
+        if error is not None:
+            log.warning(
+                "the leader at %s did not fence older tasks of connector %s, trying again: %s",
+                action.url,
+                action.name,
+                error,
+            )
+        self.post(FenceTold(action.name, action.generation, error))
+
+    def fence_producers(self, action: FenceProducers) -> None:
+        """Fence producers in a host of its own: secrets of their configuration stay there."""
+        arguments = {
+            "config": dict(action.config),
+            "worker": dict(self.worker),
+            "tasks": action.tasks,
+        }
+        log.info("fencing %d older tasks of connector %s", action.tasks, action.name)
+        answer = self.call(Call("fence_tasks", arguments), FENCE_TIMEOUT_S)
+
+        def answered(done: Future[Any]) -> None:
+            problem = done.exception()
+            if problem is not None and not isinstance(problem, Exception):
+                problem = ConnectError(str(problem))
+            self.post(ProducersFenced(action.name, problem))
+
+        answer.add_done_callback(answered)
+
     def _signature(self, body: bytes) -> Mapping[str, str]:
         key = self.topics.config.snapshot.session_key
         if key is None:
@@ -199,4 +275,7 @@ _TABLE: Final[Mapping[type[Any], Callable[[ClusterActions, Any], None]]] = {
     SetLevel: ClusterActions.set_level,
     Wake: ClusterActions.wake,
     PublishTasks: ClusterActions.publish,
+    ClaimWrites: ClusterActions.claim_writes,
+    AskFence: ClusterActions.ask_fence,
+    FenceProducers: ClusterActions.fence_producers,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -13,6 +14,7 @@ from penstock.runtime.herder.cluster.events import ConfigRead, StatusRead
 from penstock.runtime.kafka.admin import KafkaAdmin
 from penstock.runtime.kafka.broker import KafkaBroker
 from penstock.runtime.kafka.internal_topics import InternalTopic, ensure_topics
+from penstock.runtime.kafka.leader_writer import TransactionalWriter
 from penstock.runtime.kafka.properties import ClientKind
 from penstock.runtime.kafka.topic_log import LogRecord, TopicLog, TopicWriter
 from penstock.runtime.storage.logs import ConfigLog, StatusLog
@@ -23,6 +25,7 @@ __all__ = ["Topics", "open_topics"]
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S: Final = 60.0
+OFFSETS_WAIT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 2.0
 ENDS_TIMEOUT_S: Final = 10.0
 WRITE_TIMEOUT_MS: Final = 30_000
@@ -41,8 +44,12 @@ class Topics:
     def start(self) -> None:
         """Read all three to their ends; raises StorageError when that is not possible."""
         # The statuses first: the herder asks for them as soon as it knows the connectors.
-        for future in (self.status.start(), self.offsets.start()):
-            future.result(READ_TIMEOUT_S)
+        status, offsets = self.status.start(), self.offsets.start()
+        status.result(READ_TIMEOUT_S)
+        # A dead task's transaction may hide the newest offsets until that task is fenced, which
+        # takes a worker. So the worker begins; whoever asks for offsets waits for the rest.
+        with contextlib.suppress(TimeoutError):
+            offsets.result(OFFSETS_WAIT_S)
         self.config.start().result(READ_TIMEOUT_S)
 
     def close(self) -> None:
@@ -77,10 +84,13 @@ def open_topics(
         )
     )
 
+    committed = settings.exactly_once_source_support == "enabled"
+
     def opener(
-        topic: str, kind: str
+        topic: str, kind: str, *, committed: bool = False
     ) -> Callable[[Callable[[Sequence[LogRecord]], None]], TopicLog]:
-        config = broker.settings(_client(raw), ClientKind.CONSUMER, client_id=f"{name}-{kind}")
+        client = {**_client(raw), **(_COMMITTED if committed else {})}
+        config = broker.settings(client, ClientKind.CONSUMER, client_id=f"{name}-{kind}")
         count = partitions[topic]
         return lambda on_records: TopicLog(
             topic,
@@ -96,8 +106,9 @@ def open_topics(
         writer=writer,
         config=ConfigLog(
             config_topic,
-            opener(config_topic, "configs"),
+            opener(config_topic, "configs", committed=committed),
             writer,
+            _leaders_writer(broker, settings, raw),
             lambda changes, snapshot: post(ConfigRead(changes, snapshot)),
         ),
         status=StatusLog(
@@ -107,11 +118,36 @@ def open_topics(
             lambda told: post(StatusRead(told)),
         ),
         offsets=TopicOffsetStore(
-            settings.offset_storage_topic, opener(settings.offset_storage_topic, "offsets"), writer
+            settings.offset_storage_topic,
+            opener(settings.offset_storage_topic, "offsets", committed=committed),
+            writer,
         ),
     )
 
 
+def _leaders_writer(
+    broker: KafkaBroker, settings: ClusterSettings, raw: Mapping[str, str]
+) -> TransactionalWriter | None:
+    """Return the writer that fences former leaders (source: KafkaConfigBackingStore)."""
+    if settings.exactly_once_source_support == "disabled":
+        return None
+    name = f"connect-cluster-{settings.group_id}"
+    properties = {
+        **_client(raw),
+        "acks": "all",
+        "linger.ms": "0",
+        "transactional.id": name,
+        "delivery.timeout.ms": str(WRITE_TIMEOUT_MS),
+        "request.timeout.ms": str(WRITE_TIMEOUT_MS // 2),
+    }
+    return TransactionalWriter(
+        broker.settings(
+            properties, ClientKind.PRODUCER, client_id=f"{name}-leader", transactional=True
+        )
+    )
+
+
+_COMMITTED: Final = {"isolation.level": "read_committed"}
 _WRITER: Final = {
     "acks": "all",
     "linger.ms": "0",
@@ -125,7 +161,10 @@ _WRITER: Final = {
 
 def _client(raw: Mapping[str, str]) -> dict[str, str]:
     """Return the worker's properties that are a client's."""
-    prefixes = ("bootstrap.", "security.", "ssl.", "sasl.", "client.dns", "librdkafka.")
+    prefixes = (
+        *("bootstrap.", "security.", "ssl.", "sasl.", "client.dns", "librdkafka."),
+        "org.apache.kafka.sasl.oauthbearer.",
+    )
     return {key: value for key, value in raw.items() if key.startswith(prefixes)}
 
 

@@ -130,6 +130,8 @@ class ClusterWorker:
             wake_at=wake_at,
             clock=self._clock,
             peer_tls=self._peer_tls,
+            call=worker.call,
+            worker=self._raw,
         )
         topics.offsets.may_write = group.has_lease
         driver = HerderDriver(
@@ -153,6 +155,8 @@ class ClusterWorker:
             key_ttl_ms=own.inter_worker_key_ttl_ms,
             key_algorithm=own.inter_worker_key_generation_algorithm,
             topic_tracking=own.topic_tracking_enable,
+            exactly_once=own.exactly_once_source_support == "enabled",
+            fences_leaders=own.exactly_once_source_support != "disabled",
         )
 
     async def _serve(
@@ -214,8 +218,11 @@ class ClusterWorker:
             topic_tracking=self._settings.topic_tracking_enable,
             topic_tracking_reset=self._settings.topic_tracking_allow_reset,
             quarantine=lambda: Quarantine(
-                parts.topics.config.unreadable_count,
-                [attrs.asdict(one) for one in parts.topics.config.ignored],
+                sum(one.unreadable_count for one in (parts.topics.config, parts.topics.status)),
+                [
+                    attrs.asdict(one)
+                    for one in (*parts.topics.config.ignored, *parts.topics.status.ignored)
+                ],
             ),
             cluster=ClusterAccess(
                 session_key=lambda: parts.topics.config.snapshot.session_key,

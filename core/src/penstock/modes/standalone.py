@@ -163,6 +163,8 @@ class StandaloneWorker:
             version=KAFKA_VERSION,
             commit=f"penstock-{__version__}",
             cluster_id=str(cluster_id),
+            topic_tracking=self._settings.topic_tracking_enable,
+            topic_tracking_reset=self._settings.topic_tracking_allow_reset,
         )
         server = Servers(self._settings, service, parts.sockets, SystemClock(), self._raw)
         self.url = shown_url(parts.sockets[0])

@@ -51,6 +51,11 @@ class BasicAuthSecurityRestExtension(RestExtension):
         self._users = read_credentials(self._path)
         self._seen = self._stamp()
         self._nobody = hashed(secrets.token_hex())
+        for listener in _open_to_ears(properties):
+            log.warning(
+                "listener '%s' is http: passwords cross the network unencrypted; use https",
+                listener,
+            )
         if not self._users:
             log.warning(
                 "'%s' names no user: nobody is let in (the original would let in everybody)",
@@ -103,6 +108,19 @@ class BasicAuthSecurityRestExtension(RestExtension):
                     self._known.clear()
                 self._known[mark] = now_s + KNOWN_S
         return good
+
+
+def _open_to_ears(properties: Mapping[str, str]) -> list[str]:
+    """Return the listeners that others than this machine reach, without TLS."""
+    listeners = properties.get("listeners", "http://:8083").split(",")
+    found = []
+    for one in (text.strip() for text in listeners):
+        scheme, _, rest = one.partition("://")
+        host = rest.rpartition(":")[0].strip("[]").lower()
+        is_near = host in {"localhost", "::1"} or host.startswith("127.")
+        if scheme.lower() == "http" and not is_near:
+            found.append(one)
+    return found
 
 
 def _credentials(header: str) -> tuple[str, str]:

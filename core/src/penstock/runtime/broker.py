@@ -27,6 +27,7 @@ __all__ = [
     "TopicPartition",
     "TopicReader",
     "TopicSpec",
+    "TransactionalProducer",
 ]
 
 EncodedHeaders = Sequence[tuple[str, bytes | None]]
@@ -104,6 +105,35 @@ class Producer(Protocol):
 
     def close(self, timeout_s: float) -> None:
         """Flush for at most ``timeout_s`` and release everything; later calls do nothing."""
+
+
+class TransactionalProducer(Producer, Protocol):
+    """A producer whose records are seen together or not at all; owned by one thread.
+
+    Every call raises FencedError once another producer has the same transactional id. One that
+    waits returns False when its time is over: it is called again, and goes on where it was.
+    """
+
+    def init(self, timeout_s: float) -> bool:
+        """Take the transactional id over; open transactions of older producers end.
+
+        Raises:
+            BrokerError: refused, for example by the ACLs.
+        """
+
+    def begin(self) -> None:
+        """Begin a transaction; what is sent from now on belongs to it."""
+
+    def commit(self, timeout_s: float) -> bool:
+        """Push out what was sent and commit; return whether that is done.
+
+        Raises:
+            AbortedError: not committed; call :meth:`abort`, then the same may be sent again.
+            BrokerError: refused.
+        """
+
+    def abort(self, timeout_s: float) -> bool:
+        """Give up the transaction, if there is one; return whether that is done."""
 
 
 @attrs.define(eq=False)
@@ -283,6 +313,11 @@ class Broker(Protocol):
         self, properties: Mapping[str, str], *, client_id: str, precise: bool = False
     ) -> Producer:
         """Make a producer; raises ConfigError for properties that cannot be honoured."""
+
+    def transactional_producer(
+        self, properties: Mapping[str, str], *, client_id: str
+    ) -> TransactionalProducer:
+        """Make a producer with a ``transactional.id``; raises ConfigError likewise."""
 
     def consumer(self, properties: Mapping[str, str], *, client_id: str, group_id: str) -> Consumer:
         """Make a consumer; raises ConfigError for properties that cannot be honoured."""

@@ -88,6 +88,12 @@ class ClusterSettings(WorkerSettings):
         importance="low",
         doc="How workers share: sessioned signs what they ask of each other.",
     )
+    exactly_once_source_support: Literal["disabled", "preparing", "enabled"] = key(
+        default="disabled",
+        any_case=True,
+        importance="high",
+        doc="Whether sources deliver exactly once: prepare every worker, then enable it on each.",
+    )
     worker_sync_timeout_ms: int = key(
         default=3_000,
         importance="medium",
@@ -112,12 +118,6 @@ class ClusterSettings(WorkerSettings):
     )
     inter_worker_verification_algorithms: list[str] = key(
         default=["HmacSHA256"], importance="low", doc="Algorithms that signatures may have."
-    )
-    topic_tracking_enable: bool = key(
-        default=True, importance="low", doc="Whether it is kept which topics a connector uses."
-    )
-    topic_tracking_allow_reset: bool = key(
-        default=True, importance="low", doc="Whether that may be reset through REST."
     )
     client_id: str = key(default="", importance="low", doc="Names this worker to the brokers.")
     request_timeout_ms: Long = key(

@@ -13,7 +13,7 @@ Raw = Mapping[str, str | None]
 
 
 def cross_problems(raw: Raw, *, is_sink: bool | None = None) -> list[Problem]:
-    """Return what is wrong with aliases, predicates, topics, dead letters and delivery.
+    """Return what is wrong with aliases, predicates, topics and dead letters.
 
     Args:
         raw: the connector's configuration, references replaced.
@@ -30,8 +30,6 @@ def cross_problems(raw: Raw, *, is_sink: bool | None = None) -> list[Problem]:
     problems.extend(_transform_problems(raw))
     if is_sink is not False:
         problems.extend(_topic_problems(raw))
-    if is_sink is not True:
-        problems.extend(_delivery_problems(raw))
     return problems
 
 
@@ -97,16 +95,6 @@ def _matches(pattern: str, topic: str) -> bool:
         return re.fullmatch(pattern, topic) is not None
     except re.error:
         return False
-
-
-def _delivery_problems(raw: Raw) -> list[Problem]:
-    """The original ignores these on a standalone worker, and delivers less than was asked for."""
-    problems = []
-    key = "exactly.once.support"
-    if (raw.get(key) or "").strip().lower() == "required":
-        why = "a standalone worker cannot deliver exactly once; set it to 'requested'"
-        problems.append(_invalid(raw, key, why))
-    return problems
 
 
 def missing_topics(raw: Raw) -> list[Problem]:

@@ -22,6 +22,8 @@ from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any, Final
 
+from penstock.runtime.redaction import without_secrets
+
 __all__ = ["bind_context", "setup_logging"]
 
 FORMAT_VARIABLE: Final = "PENSTOCK_LOG"
@@ -134,6 +136,14 @@ def _structured_formatter(*, as_json: bool) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=ending)
 
 
+class _Handler(logging.StreamHandler[Any]):
+    """Writes lines without the secrets that this process knows."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return without_secrets(super().format(record))
+
+
 def setup_logging(worker: Mapping[str, str] | None = None, *, stream: Any = None) -> None:
     """Send the logs of this process to stderr, in the form that its reader wants.
 
@@ -146,7 +156,7 @@ def setup_logging(worker: Mapping[str, str] | None = None, *, stream: Any = None
     out = sys.stderr if stream is None else stream
     style = _chosen(FORMAT_VARIABLE, given, "log.format", "").lower()
     level = _chosen(LEVEL_VARIABLE, given, "log.level", "INFO").upper()
-    handler = logging.StreamHandler(out)
+    handler = _Handler(out)
     if style == "json" or (out.isatty() and style != "plain"):
         handler.setFormatter(_structured_formatter(as_json=style == "json"))
     else:

@@ -10,8 +10,9 @@ from penstock.config import Lookup, interpolate, references
 from penstock.errors import ConfigError, Problem
 from penstock.runtime.connector_config import under
 from penstock.runtime.plugins import registry
+from penstock.runtime.redaction import note_secret
 
-__all__ = ["resolved"]
+__all__ = ["resolved", "resolved_worker"]
 
 
 def resolved(raw: Mapping[str, str], worker: Mapping[str, str]) -> dict[str, str]:
@@ -33,6 +34,28 @@ def resolved(raw: Mapping[str, str], worker: Mapping[str, str]) -> dict[str, str
             provider.close()
 
 
+def resolved_worker(raw: Mapping[str, str]) -> dict[str, str]:
+    """Return a worker's own properties with their references replaced (source: AbstractConfig).
+
+    Done once, before the worker starts anything, in a process apart: a provider is plugin code.
+
+    Raises:
+        ConfigError: a provider is misconfigured, refuses or dies; no value is ever told.
+    """
+    if not references(raw) or not raw.get("config.providers", "").strip():
+        return dict(raw)
+    # Imported here: most workers have no references of their own.
+    from concurrent.futures import ProcessPoolExecutor, process  # noqa: PLC0415
+    from multiprocessing import get_context  # noqa: PLC0415
+
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as apart:
+        try:
+            return apart.submit(resolved, dict(raw), dict(raw)).result()
+        except process.BrokenProcessPool:
+            text = "config.providers: a provider ended its process; look for what it wrote"
+            raise ConfigError(Problem("config.providers", text)) from None
+
+
 def _lookups(worker: Mapping[str, str], opened: list[ConfigProvider[Any]]) -> dict[str, Lookup]:
     names = [name.strip() for name in worker.get("config.providers", "").split(",") if name.strip()]
     lookups: dict[str, Lookup] = {}
@@ -46,5 +69,17 @@ def _lookups(worker: Mapping[str, str], opened: list[ConfigProvider[Any]]) -> di
         provider = cls(cls.config_spec().parse(under(own, "param."), who=f"config provider {name}"))
         opened.append(provider)
         provider.open()
-        lookups[name] = provider.lookup
+        lookups[name] = _noting(provider.lookup)
     return lookups
+
+
+def _noting(lookup: Lookup) -> Lookup:
+    """Return a look-up whose values are hidden in what this process tells of failures."""
+
+    def found(path: str, key: str) -> str | None:
+        value = lookup(path, key)
+        if value is not None:
+            note_secret(value)
+        return value
+
+    return found

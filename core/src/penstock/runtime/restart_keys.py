@@ -9,7 +9,7 @@ import attrs
 
 from penstock.config import ConfigSpec, ConfigValue, Long, config, key
 
-__all__ = ["RestartKeys", "RestartPolicy", "restart_values"]
+__all__ = ["AFTER_FENCING", "RestartKeys", "RestartPolicy", "restart_values"]
 
 _PREFIX: Final = "errors.restart."
 _GROUP: Final = "Error Handling"
@@ -91,6 +91,13 @@ class RestartPolicy:
     def allows(self, attempt: int) -> bool:
         """Return whether there is such a restart, counted from 0."""
         return self.attempts_max < 0 or attempt < self.attempts_max
+
+
+AFTER_FENCING: Final = RestartPolicy(
+    attempts_max=10, delay_ms=1_000, delay_max_ms=30_000, reset_ms=600_000
+)
+"""Of a task whose transactional id was taken, whether its connector asks for restarts or not: most
+often by an older instance of its own, so that the next start fences that one."""
 
 
 def restart_values(raw: Mapping[str, str | None]) -> list[ConfigValue]:

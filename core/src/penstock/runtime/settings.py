@@ -185,6 +185,12 @@ class WorkerSettings:
     connector_client_config_override_allowlist: list[str] = key(
         default=[], doc="The client properties that the policy Allowlist lets a connector override."
     )
+    topic_tracking_enable: bool = key(
+        default=True, importance="low", doc="Whether it is kept which topics a connector uses."
+    )
+    topic_tracking_allow_reset: bool = key(
+        default=True, importance="low", doc="Whether that may be reset through REST."
+    )
     log_level: str = key(
         default="INFO",
         choices=("TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL"),

@@ -29,6 +29,11 @@ WAIT_MAX_S: Final = 1.0
 """An idle task looks for news after the first wait, then ever later up to this."""
 STDIN_WAIT_S: Final = 0.25
 GLOB_INTERVAL_S: Final = 1.0
+EXACTLY_ONCE_ROWS: Final = 40_000
+"""Lines of one poll where polls are transactions and ``batch.size`` is not set: a transaction
+costs a few milliseconds, however large it is."""
+EXACTLY_ONCE_BLOCK_BYTES: Final = 4 * BLOCK_BYTES
+"""Read at once then, of which the lines come."""
 FILES_MAX: Final = 500
 """Files of one pattern that are followed at once; each keeps a descriptor open."""
 
@@ -51,6 +56,8 @@ class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
         self._lines: Lines | None = None
         self._partition: Mapping[str, Any] | None = None
         self._wait_s = WAIT_FIRST_S
+        big = self.context.exactly_once and "batch.size" not in self.context.raw_config
+        self._rows_max = EXACTLY_ONCE_ROWS if big else self.config.batch_size
         pattern = self.config.file_glob
         self._files = _Pattern(self, pattern) if pattern else None
         self._stdin: LineSplitter | None = None
@@ -78,6 +85,9 @@ class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
                     gzip=compression == "gzip" or (compression == "auto" and path.endswith(".gz")),
                     line_bytes_max=self.config.file_line_bytes_max,
                     stopping=lambda: self.context.stopping,
+                    block_bytes=EXACTLY_ONCE_BLOCK_BYTES
+                    if self.context.exactly_once
+                    else BLOCK_BYTES,
                 )
             )
 
@@ -91,7 +101,7 @@ class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
                 self._wait_s = min(self._wait_s * 2, WAIT_MAX_S)
                 return None
             self._wait_s = WAIT_FIRST_S
-        raw, positions = lines.take(self.config.batch_size)
+        raw, positions = lines.take(self._rows_max)
         self._lines = lines if len(lines) else None
         n = len(raw)
         return Batch.source(

@@ -63,8 +63,10 @@ class Tail:
         gzip: bool,
         line_bytes_max: int,
         stopping: Callable[[], bool],
+        block_bytes: int = BLOCK_BYTES,
     ) -> None:
         """Begin at a place; opens nothing yet. ``stopping`` ends long skips early."""
+        self._block_bytes = block_bytes
         self.path = path
         self.identity: Identity | None = None
         self.left: tuple[Identity, Place] | None = None
@@ -98,7 +100,7 @@ class Tail:
             if self._fd < 0 and not self._open():
                 return None
             self._splitter.check()
-            while block := self._block(BLOCK_BYTES):
+            while block := self._block(self._block_bytes):
                 self._quiet_since_s = None
                 lines = self._splitter.feed(block)
                 if lines is not None:
@@ -205,7 +207,7 @@ class Tail:
             ) from problem
 
     def _raw(self) -> bytes:
-        block = self._read_at(BLOCK_BYTES, self._at)
+        block = self._read_at(self._block_bytes, self._at)
         if not block:
             return block
         trail = self._trail

@@ -13,7 +13,7 @@ from penstock.runtime.herder.standalone import StandaloneHerder
 from penstock.runtime.herder.state import HostKey, Phase, Say, Slot, Spec, StartHost, StopHost
 from penstock.runtime.host.messages import Failed
 from penstock.runtime.model import State, TaskId
-from penstock.runtime.restart_keys import RestartKeys, RestartPolicy, restart_values
+from penstock.runtime.restart_keys import AFTER_FENCING, RestartKeys, RestartPolicy, restart_values
 
 TASK = TaskId("c", 0)
 KEYS = {
@@ -151,3 +151,26 @@ def test_the_lone_herder_restarts_what_failed() -> None:
     assert herder.state.slots["c"].state is State.FAILED
     assert [type(one) for one in herder.step(Tick(0, 0))] == [Say]
     assert [type(one) for one in herder.step(Tick(100, 0))] == [StopHost]
+
+
+def test_a_fenced_task_starts_again_without_being_asked_to_but_not_for_ever() -> None:
+    """Its transactional id was most often taken by an older instance of its own."""
+    slot = Slot(TASK, wanted=Spec({}, {}))
+    recovery, now_ms, starts = Recovery(), 0, 0
+    fail_again(slot)
+    assert recovery.step({TASK: slot}, now_ms) == [], "another failure is left alone"
+    for _ in range(AFTER_FENCING.attempts_max):
+        fail_again(slot)
+        slot.fenced = True
+        (said,) = recovery.step({TASK: slot}, now_ms)
+        assert isinstance(said, Say)
+        now_ms += AFTER_FENCING.delay_max_ms
+        starts += len(recovery.step({TASK: slot}, now_ms))
+        assert not slot.fenced
+        now_ms += 1
+    assert starts == AFTER_FENCING.attempts_max
+    fail_again(slot)
+    slot.fenced = True
+    (said,) = recovery.step({TASK: slot}, now_ms)
+    assert isinstance(said, Say)
+    assert "stays FAILED" in said.text

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import sys
+import warnings
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tests.parts.certificates import PASSWORD, Authority
@@ -107,9 +113,53 @@ def test_what_is_wrong_names_its_property(change: dict[str, str], expected: str)
     assert "p-secret" not in str(told.value)
 
 
-def test_a_mechanism_that_the_group_client_has_not_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"sasl\.mechanism is GSSAPI, with which a worker"):
-        group_settings({**SERVERS, "security.protocol": "SASL_PLAINTEXT"})
+def test_a_scram_answer_with_a_foreign_nonce_is_refused() -> None:
+    """CVE-2024-56128, of the library that the group client uses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of kafka-python, at its import
+        from kafka.net.sasl.scram import SaslMechanismScram  # noqa: PLC0415 - see above
+    login = SaslMechanismScram(
+        sasl_plain_username="u",
+        sasl_plain_password="p",  # noqa: S106 - of nobody
+        sasl_mechanism="SCRAM-SHA-256",
+    )
+    login.auth_bytes()
+    with pytest.raises(ValueError, match="nonce"):
+        login.receive(b"r=another-nonce,s=c2FsdA==,i=4096")
+
+
+KERBEROS = "com.sun.security.auth.module.Krb5LoginModule"
+
+
+def kerberos(options: str, **more: str) -> dict[str, str]:
+    return {
+        **SERVERS,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.jaas.config": f"{KERBEROS} required {options};",
+        **more,
+    }
+
+
+@pytest.mark.skipif(find_spec("gssapi") is not None, reason="the package is here")
+def test_kerberos_without_its_package_names_the_package() -> None:
+    with pytest.raises(ConfigError, match=r"needs the package 'gssapi'.*pip install gssapi"):
+        group_settings(kerberos("useTicketCache=true serviceName=kafka"))
+
+
+def test_kerberos_in_the_group_clients_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only whether the package is there is asked; tests of Kerberos itself need a KDC.
+    monkeypatch.setitem(sys.modules, "gssapi", ModuleType("gssapi"))
+    sys.modules["gssapi"].__spec__ = ModuleSpec("gssapi", None)
+    monkeypatch.delenv("KRB5_CLIENT_KTNAME", raising=False)
+    keytab = "useKeyTab=true keyTab='/etc/k.keytab' principal='connect@EX.ORG'"
+    found = group_settings(kerberos(keytab, **{"sasl.kerberos.service.name": "kafka"}))
+    assert found["sasl_mechanism"] == "GSSAPI"
+    assert found["sasl_kerberos_service_name"] == "kafka"
+    assert os.environ["KRB5_CLIENT_KTNAME"] == "/etc/k.keytab"
+    ticket = group_settings(kerberos("useTicketCache=true serviceName='k2'"))
+    assert ticket["sasl_kerberos_service_name"] == "k2"
+    with pytest.raises(ConfigError, match=r"sasl\.kerberos\.service\.name is missing"):
+        group_settings(kerberos("useTicketCache=true"))
 
 
 @pytest.mark.parametrize(
@@ -125,6 +175,9 @@ def test_a_mechanism_that_the_group_client_has_not_is_refused() -> None:
         ("SASL authentication error: Authentication failed", "sasl.jaas.config"),
         ("SaslAuthenticationFailedError: [Error 58]", "sasl.jaas.config"),
         ("wrong version number", "security.protocol"),
+        ('SASL authentication error: {"status":"invalid_token"}', "refuses the token"),
+        ("socket: the broker ended the connection during SASL OAUTHBEARER au", "refuses the tok"),
+        ("the token endpoint 'https://x/t' does not answer", "without a token"),
     ],
 )
 def test_causes_are_told_by_property(text: str, property_name: str) -> None:

@@ -8,12 +8,17 @@ import confluent_kafka
 import pytest
 
 from penstock.errors import ConfigError
+from penstock.runtime.kafka.oauth import (
+    ALLOWED_FILES_PROPERTY,
+    ALLOWED_URLS_PROPERTY,
+    TokenRequest,
+)
 from penstock.runtime.kafka.properties import ClientKind, Setting, Translation, translate
-from penstock.runtime.kafka.sasl import ALLOWED_URLS_PROPERTY
 
 COMMON = "org.apache.kafka.common.security."
 OAUTH = COMMON + "oauthbearer."
 URL = "https://issuer.example/token"
+FILE_URL = "file:///run/token"
 OAUTH_BASE = {
     "security.protocol": "SASL_SSL",
     "sasl.mechanism": "OAUTHBEARER",
@@ -26,7 +31,13 @@ SECRET = "hunter2"  # noqa: S105
 
 def translated(properties: Mapping[str, str], *, gssapi: bool = False) -> Translation:
     given = {"bootstrap.servers": "127.0.0.1:1", **properties}
-    return translate(given, ClientKind.PRODUCER, oauth_urls=[URL], gssapi=gssapi)
+    return translate(
+        given,
+        ClientKind.PRODUCER,
+        oauth_urls=[URL, FILE_URL],
+        oauth_files=["/k.pem", "/t.json", "/a.jwt"],
+        gssapi=gssapi,
+    )
 
 
 def created(properties: Mapping[str, str]) -> Mapping[str, Setting]:
@@ -75,7 +86,7 @@ SASL_BAD = [
         JAAS,
         "delegation token",
     ),
-    (sasl("AWS_MSK_IAM", f"{PLAIN};"), "sasl.mechanism", "must be one of PLAIN"),
+    (sasl("DIGEST-MD5", f"{PLAIN};"), "sasl.mechanism", "must be one of PLAIN"),
     ({"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}, JAAS, "is missing"),
     ({"security.protocol": "SASL_SSL"}, "sasl.mechanism", "when it is not given, but"),
     (sasl("GSSAPI", f"{KRB} useTicketCache=true;"), "sasl.mechanism", "without Kerberos"),
@@ -96,7 +107,10 @@ def test_bad_logins_are_refused(properties: dict[str, str], key: str, part: str)
         '"com.sun.security.auth.module.\\112ndiLoginModule" optional;',
         "com.sun.security.auth.module.LdapLoginModule sufficient;",
         "/* x */com.sun.security.auth.module.jndiloginmodule required;",
-        "software.amazon.msk.auth.iam.IAMLoginModule required;",
+        "software.amazon.msk.auth.iam.OtherLoginModule required;",
+        "org.apache.kafka.common.security.plain.PlainLoginModule2 required;",
+        "'com.sun.security.auth.module.UnixLoginModule' required;",
+        "com.sun.security.auth.module.KeyStoreLoginModule required keyStoreURL='file:///etc/x';",
     ],
 )
 @pytest.mark.parametrize("protocol", ["SASL_SSL", "PLAINTEXT"])
@@ -111,9 +125,9 @@ def test_sasl_properties_say_that_they_wait_for_sasl() -> None:
         | {"sasl.login.read.timeout.ms": "5"}
     )
     assert [note.key for note in found.ignored] == [
-        "sasl.login.read.timeout.ms",
         "sasl.mechanism",
         JAAS,
+        "sasl.login.read.timeout.ms",
     ]
     assert "hunter2" not in str(found)
     assert "sasl.password" not in found.config
@@ -153,39 +167,74 @@ def test_kinit_is_never_a_property() -> None:
     assert "sasl.kerberos.kinit.cmd" not in found.config
 
 
-def test_oauth_client_credentials_from_jaas_and_from_properties() -> None:
-    jaas = (
-        f"{OAUTH}OAuthBearerLoginModule required clientId='id' clientSecret='hunter2' scope='s'"
-        " extension_logicalCluster='lkc-1' extension_poolId='p';"
-    )
-    config = created(
-        {
-            **OAUTH_BASE,
-            JAAS: jaas,
-            "sasl.login.callback.handler.class": OAUTH + "OAuthBearerLoginCallbackHandler",
-        }
-    )
-    assert config["sasl.oauthbearer.method"] == "oidc"
-    assert config["sasl.oauthbearer.client.id"] == "id"
-    assert config["sasl.oauthbearer.client.secret"] == "hunter2"
-    assert config["sasl.oauthbearer.scope"] == "s"
-    assert config["sasl.oauthbearer.extensions"] == "logicalCluster=lkc-1,poolId=p"
-    config = created(
-        {
-            **OAUTH_BASE,
-            JAAS: jaas,
-            "sasl.oauthbearer.client.credentials.client.id": "id2",
-            "sasl.oauthbearer.client.credentials.client.secret": "s2",
-            "sasl.oauthbearer.scope": "s3",
-            "sasl.oauthbearer.sub.claim.name": "who",
-            "sasl.oauthbearer.jwt.retriever.class": OAUTH + "ClientCredentialsJwtRetriever",
-            ASSERTION + "algorithm": "RS256",
-        }
-    )
-    assert config["sasl.oauthbearer.client.id"] == "id2"
-    assert config["sasl.oauthbearer.scope"] == "s3"
-    assert config["sasl.oauthbearer.sub.claim.name"] == "who"
-    assert ASSERTION + "algorithm" not in config
+def asked(properties: Mapping[str, str]) -> TokenRequest:
+    found = translated(properties).tokens
+    assert isinstance(found, TokenRequest)
+    return found
+
+
+CREDENTIALS_ENTRY = (
+    f"{OAUTH}OAuthBearerLoginModule required clientId='id' clientSecret='hunter2' scope='s'"
+    " extension_logicalCluster='lkc-1' extension_poolId='p' ssl.truststore.location='/ca.pem';"
+)
+
+
+def test_oauth_client_credentials_from_jaas() -> None:
+    handler = {"sasl.login.callback.handler.class": OAUTH + "OAuthBearerLoginCallbackHandler"}
+    found = asked({**OAUTH_BASE, JAAS: CREDENTIALS_ENTRY, **handler})
+    assert (found.url, found.client_id, found.client_secret) == (URL, "id", "hunter2")
+    assert (found.scope, found.subject_claim, found.encodes) == ("s", "sub", False)
+    assert found.extensions == {"logicalCluster": "lkc-1", "poolId": "p"}
+    assert found.tls == {"ssl.truststore.location": "/ca.pem"}
+    assert "hunter2" not in repr(found)
+
+
+def test_oauth_client_credentials_from_properties() -> None:
+    config = {
+        **OAUTH_BASE,
+        JAAS: CREDENTIALS_ENTRY,
+        "sasl.oauthbearer.client.credentials.client.id": "id2",
+        "sasl.oauthbearer.client.credentials.client.secret": "s2 ",
+        "sasl.oauthbearer.scope": "s3",
+        "sasl.oauthbearer.sub.claim.name": "who",
+        "sasl.oauthbearer.header.urlencode": "true",
+        "sasl.oauthbearer.jwt.retriever.class": OAUTH + "ClientCredentialsJwtRetriever",
+        "sasl.login.connect.timeout.ms": "1",
+        "sasl.login.read.timeout.ms": "2",
+        "sasl.login.retry.backoff.ms": "3",
+        "sasl.login.retry.backoff.max.ms": "4",
+        ASSERTION + "algorithm": "RS256",
+    }
+    found = asked(config)
+    assert (found.client_id, found.client_secret, found.scope) == ("id2", "s2 ", "s3")
+    assert (found.subject_claim, found.encodes) == ("who", True)
+    times = (found.connect_ms, found.read_ms, found.backoff_ms, found.backoff_max_ms)
+    assert times == (1, 2, 3, 4)
+    # librdkafka is told the mechanism alone: tokens come from us.
+    confluent_kafka.Producer({**created_settings(config), "log_level": 0})
+
+
+def created_settings(properties: Mapping[str, str]) -> Mapping[str, Setting]:
+    settings = translated(properties).config
+    assert settings["sasl.mechanism"] == "OAUTHBEARER"
+    assert not [name for name in settings if "oauthbearer" in name]
+    return settings
+
+
+def test_a_token_in_a_file_needs_no_credentials() -> None:
+    url = {"sasl.oauthbearer.token.endpoint.url": FILE_URL}
+    for retriever in ("", "DefaultJwtRetriever", "FileJwtRetriever"):
+        name = OAUTH + retriever if retriever else ""
+        more = {"sasl.oauthbearer.jwt.retriever.class": name} if name else {}
+        assert asked({**OAUTH_BASE, **url, **more}) == TokenRequest(FILE_URL)
+    wrong = {"sasl.oauthbearer.jwt.retriever.class": OAUTH + "FileJwtRetriever"}
+    assert "does not fit FileJwtRetriever" in str(problems_of({**OAUTH_BASE, **wrong}))
+
+
+def test_assertions_may_be_made_of_allowed_files_alone() -> None:
+    found = problems_of(bearer(private_key_file="/etc/shadow", algorithm="RS256"))
+    assert ALLOWED_FILES_PROPERTY in found[ASSERTION + "private.key.file"]
+    assert ALLOWED_FILES_PROPERTY in problems_of(bearer(file="/etc/shadow"))[ASSERTION + "file"]
 
 
 def bearer(**properties: str) -> dict[str, str]:
@@ -219,9 +268,17 @@ def test_oauth_assertions() -> None:
     ("changed", "key", "part"),
     [
         ({"sasl.oauthbearer.token.endpoint.url": ""}, "", "is missing"),
-        ({"sasl.oauthbearer.token.endpoint.url": "file:///etc/passwd"}, "", "http or https"),
-        ({"sasl.oauthbearer.token.endpoint.url": "https://[x"}, "", "http or https"),
-        ({"sasl.oauthbearer.token.endpoint.url": "https:///x"}, "", "http or https"),
+        (
+            {"sasl.oauthbearer.token.endpoint.url": "file:///etc/passwd"},
+            "",
+            ALLOWED_URLS_PROPERTY,
+        ),
+        ({"sasl.oauthbearer.token.endpoint.url": "file://host/passwd"}, "", "http, https or file"),
+        ({"sasl.oauthbearer.token.endpoint.url": "ldap://host/x"}, "", "http, https or file"),
+        ({"sasl.oauthbearer.header.urlencode": "yes"}, "", "true or false"),
+        ({"sasl.login.retry.backoff.ms": "-1"}, "", "from 0 to"),
+        ({"sasl.oauthbearer.token.endpoint.url": "https://[x"}, "", "http, https or file"),
+        ({"sasl.oauthbearer.token.endpoint.url": "https:///x"}, "", "http, https or file"),
         (
             {"sasl.oauthbearer.token.endpoint.url": "http://169.254.169.254/x"},
             "",

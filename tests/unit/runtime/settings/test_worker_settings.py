@@ -140,3 +140,10 @@ def test_what_is_not_obeyed_is_said() -> None:
     (sentence,) = not_honoured(given)
     assert "'exactly.once.source.support' is not supported" in sentence
     assert not_honoured({**MINIMAL, "exactly.once.source.support": ""}) == []
+
+
+def test_a_worker_that_is_alone_may_keep_no_topics_as_well() -> None:
+    found = StandaloneSettings.parse(
+        {**MINIMAL, "topic.tracking.enable": "false", "topic.tracking.allow.reset": "false"}
+    )
+    assert (found.topic_tracking_enable, found.topic_tracking_allow_reset) == (False, False)

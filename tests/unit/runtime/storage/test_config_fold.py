@@ -135,3 +135,18 @@ def test_snapshots_do_not_change_afterwards() -> None:
     assert fold.snapshot() is before
     fold.fold(1, ConnectorConfig("d", {}))
     assert list(before.connectors) == ["c"]
+
+
+def test_a_smaller_whole_counts_when_compaction_left_tasks_of_a_larger_one() -> None:
+    # Of "two tasks" and then "one", compaction takes the first commit and the older task 0.
+    fold, _ = folded(ConnectorConfig("c", {}), task(1, a="1"), task(0, a="0"), TaskCommit("c", 1))
+    found = fold.snapshot().connectors["c"]
+    assert not found.inconsistent
+    assert found.tasks == ({"a": "0"},)
+
+
+def test_the_offset_is_the_originals_before_all_records_and_past_garbage() -> None:
+    fold, _ = folded(Unreadable("x", "not JSON", is_json=False))
+    assert fold.snapshot().offset == -1
+    fold.fold(1, Unreadable("x", "unknown"))
+    assert fold.snapshot().offset == 2

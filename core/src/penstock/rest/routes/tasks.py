@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from penstock.errors import BadRequestError, NotFoundError
+from penstock.errors import NotFoundError
 from penstock.rest.bodies import task_configs_of
 from penstock.rest.errors import HttpError
 from penstock.rest.exchange import Answer, RestRequest
@@ -54,10 +54,8 @@ def _check_worker(request: RestRequest) -> None:
 async def fence(request: RestRequest, name: str) -> Answer:
     """``PUT /connectors/{name}/fence``, from a worker before it starts exactly-once tasks."""
     _check_worker(request)
-    await request.service.ask(cmd.GetConnector(name))
-    raise BadRequestError(
-        f"Cannot fence tasks of {name}: exactly-once source support is not enabled on the leader"
-    )
+    await request.service.ask(cmd.FenceTasks(name))
+    return Answer(204)
 
 
 async def put_task_configs(request: RestRequest, name: str) -> Answer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from penstock.errors import ConfigError
+from penstock.errors import ConfigError, Problem
+from penstock.runtime.broker import TransactionalProducer
 from penstock.runtime.clock import Clock, SystemClock
 from penstock.runtime.embedded.address import parse_address
 from penstock.runtime.embedded.admin import EmbeddedAdmin
@@ -46,6 +47,13 @@ class EmbeddedBroker:
             retention_bytes=self._address.retention_bytes,
             clock=self._clock,
         )
+
+    def transactional_producer(
+        self, properties: Mapping[str, str], *, client_id: str
+    ) -> TransactionalProducer:
+        """See :class:`penstock.runtime.broker.Broker`; always refused."""
+        message = "the embedded log has no transactions; use a Kafka broker for exactly-once"
+        raise ConfigError([Problem("bootstrap.servers", message)], who=client_id)
 
     def consumer(
         self, properties: Mapping[str, str], *, client_id: str, group_id: str

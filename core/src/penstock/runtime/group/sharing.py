@@ -65,12 +65,11 @@ class CooperativeSharer:
         self._generation = -1
         self._previous = NOTHING
         self._previous_members: frozenset[str] = frozenset()
-        self._revoked: Mapping[str, Allocation] = {}
+        self._revoked = NOTHING
         self._revoked_last = False
         self._revoking_rounds = 0
         self._due_ms = 0
         self._delay_ms = 0
-        self._empty_then: set[str] = set()
 
     def share(
         self,
@@ -94,8 +93,8 @@ class CooperativeSharer:
         active = _union(owned.values())
         if self._generation != last_generation:
             self._previous = NOTHING
-        if any(_both(owned.get(member, NOTHING), gone) for member, gone in self._revoked.items()):
-            # Somebody did not give up what it was told to: what runs is the truth.
+        if _both(active, self._revoked):
+            # Somebody runs what was to be given up: what runs is the truth.
             self._previous = active
         deleted = self._previous.plus(active).minus(configured)
         lost = self._previous.minus(active).minus(deleted)
@@ -105,10 +104,12 @@ class CooperativeSharer:
         again = self._handle_lost(lost, owned, now_ms)
         if self._delay_ms == 0:
             self._balance(now, revoked, configured, now_ms)
-        placed = _placed({m: has.minus(revoked[m]) for m, has in now.items()}, created.plus(again))
+        else:
+            self._revoked_last = False
+        placed = _placed({m: has.minus(revoked[m]) for m, has in now.items()}, [created, again])
         self._generation = generation
         self._previous_members = frozenset(owned)
-        self._revoked = {member: gone for member, gone in revoked.items() if gone}
+        self._revoked = _union(revoked.values())
         kept = _union([*(has.minus(revoked[m]) for m, has in now.items()), *placed.values()])
         self._previous = kept.plus(lost.minus(again))
         return {m: Share(placed[m], revoked[m]) for m in owned}, self._delay_ms
@@ -117,28 +118,21 @@ class CooperativeSharer:
         self, lost: Allocation, owned: Mapping[str, Allocation], now_ms: int
     ) -> Allocation:
         """Return what was lost and should be placed now; the rest waits for its member."""
-        if not lost:
-            if self._due_ms and now_ms >= self._due_ms:
-                self._revoked_last = False  # the wait is over: there may be revocations again
-                self._reset_delay()
-            elif not self._revoked_last:
-                self._reset_delay()
+        if not lost and not self._revoked_last:
+            self._reset_delay()
             return NOTHING
         nobody_left = self._due_ms <= 0 and self._previous_members <= set(owned)
         if self._delay_max_ms == 0 or nobody_left:
-            self._reset_delay()
             return lost
         if self._due_ms > 0 and now_ms >= self._due_ms:
-            self._revoked_last = False
+            self._revoked_last = False  # the wait is over: there may be revocations again
             self._reset_delay()
             return lost
-        self._empty_then.update(member for member, has in owned.items() if not has)
         self._delay_ms = self._due_ms - now_ms if now_ms < self._due_ms else self._delay_max_ms
         self._due_ms = now_ms + self._delay_ms
         return NOTHING
 
     def _reset_delay(self) -> None:
-        self._empty_then.clear()
         self._due_ms = 0
         self._delay_ms = 0
 
@@ -152,8 +146,9 @@ class CooperativeSharer:
         """Take from who has too much; placed in the next round, once it was given up."""
         surplus = _surplus(now, configured)
         if not surplus:
-            self._revoked_last = False
-            self._revoking_rounds = 0
+            if self._revoked_last:
+                self._revoked_last = False
+                self._revoking_rounds = 0
             return
         if self._revoked_last:
             self._revoking_rounds += 1
@@ -210,22 +205,25 @@ def _too_much(now: Mapping[str, Sequence[K]], total: int) -> dict[str, Sequence[
             extra -= 1
             may_have = least + 1
         if len(items) > may_have:
-            found[member] = items[may_have:]
+            found[member] = items[: len(items) - may_have]
     return found
 
 
-def _placed(now: Mapping[str, Allocation], items: Allocation) -> dict[str, Allocation]:
+def _placed(now: Mapping[str, Allocation], kinds: Sequence[Allocation]) -> dict[str, Allocation]:
     """Give each item to the member that has the least of its kind then."""
     placed: dict[str, set[Any]] = {member: set() for member in now}
 
     def deal(kind: Sequence[Any], load: Callable[[str], int]) -> None:
-        least = [(load(member), member) for member in now]
-        heapq.heapify(least)
+        # Among equals comes first who had less at the start, then the name, as in the original.
+        order = sorted((load(member), member) for member in now)
+        least = [(count, rank) for rank, (count, _) in enumerate(order)]
         for item in kind:
-            count, member = least[0]
-            heapq.heapreplace(least, (count + 1, member))
-            placed[member].add(item)
+            count, rank = least[0]
+            heapq.heapreplace(least, (count + 1, rank))
+            placed[order[rank][1]].add(item)
 
-    deal(sorted(items.connectors), lambda member: len(now[member].connectors))
-    deal(sorted(items.tasks), lambda member: len(now[member].tasks))
+    connectors = [name for items in kinds for name in sorted(items.connectors)]
+    deal(connectors, lambda member: len(now[member].connectors))
+    tasks = [task for items in kinds for task in sorted(items.tasks)]
+    deal(tasks, lambda member: len(now[member].tasks))
     return {member: _of(found) for member, found in placed.items()}

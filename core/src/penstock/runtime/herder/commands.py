@@ -13,6 +13,7 @@ __all__ = [
     "AlterOffsets",
     "Command",
     "DeleteConnector",
+    "FenceTasks",
     "GetConnector",
     "GetFigures",
     "GetMetrics",
@@ -139,6 +140,13 @@ class RestartTask(Command):
     """``POST /connectors/{name}/tasks/{task}/restart``: None."""
 
     task: TaskId
+
+
+@attrs.frozen
+class FenceTasks(Command):
+    """``PUT /connectors/{name}/fence``, from a worker: older exactly-once tasks send no more."""
+
+    name: str
 
 
 @attrs.frozen

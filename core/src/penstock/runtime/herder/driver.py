@@ -242,6 +242,7 @@ class HerderDriver:
                     connector_config=spec.connector_config,
                     worker=self._worker_config,
                     paused=action.paused,
+                    exactly_once=spec.exactly_once,
                 )
             )
         else:

@@ -133,7 +133,7 @@ def _reported(
     elif slot.phase is not Phase.LIVE:
         pass  # news of a host that is on its way out changes nothing that users see
     elif isinstance(event, Failed):
-        slot.failed = True
+        slot.failed, slot.fenced = True, event.fenced
         slot.state, slot.trace = State.FAILED, event.trace
     elif isinstance(event, ConnectorReady):
         _ready(state, slot, event)

@@ -8,7 +8,7 @@ import attrs
 
 from penstock.runtime.herder.state import Action, HostKey, Say, Slot, Spec, reconcile
 from penstock.runtime.model import TaskId
-from penstock.runtime.restart_keys import RestartPolicy
+from penstock.runtime.restart_keys import AFTER_FENCING, RestartPolicy
 
 __all__ = ["Recovery"]
 
@@ -56,14 +56,13 @@ class Recovery:
     def _failed(self, key: HostKey, slot: Slot, spec: Spec, now_ms: int) -> list[Action]:
         plan = self._plans.get(key)
         if plan is None or plan.spec is not spec:
-            policy = RestartPolicy.of(spec.connector_config or spec.config)
-            if policy is None:
+            if _policy(slot, spec) is None:
                 return []
             plan = self._plans[key] = _Plan(spec, begun_ms=now_ms)
         if plan.given_up:
             return []
         if plan.due_ms is None:
-            return self._plan(key, plan, now_ms)
+            return self._plan(key, slot, plan, now_ms)
         if now_ms < plan.due_ms:
             return []
         plan.attempts += 1
@@ -71,10 +70,10 @@ class Recovery:
         slot.restart()
         return reconcile(slot)
 
-    def _plan(self, key: HostKey, plan: _Plan, now_ms: int) -> list[Action]:
-        policy = RestartPolicy.of(plan.spec.connector_config or plan.spec.config)
-        if policy is None:  # pragma: no cover - it was one when the plan was made
-            return []
+    def _plan(self, key: HostKey, slot: Slot, plan: _Plan, now_ms: int) -> list[Action]:
+        policy = _policy(slot, plan.spec)
+        if policy is None:
+            return []  # an earlier failure was a fencing, this one is not
         if now_ms - plan.begun_ms >= policy.reset_ms:
             plan.attempts = 0
         what = f"task {key}" if isinstance(key, TaskId) else f"connector {key}"
@@ -85,3 +84,9 @@ class Recovery:
         delay_ms = policy.delay_before(plan.attempts)
         plan.due_ms = now_ms + delay_ms
         return [Say(f"{what} failed; restart {plan.attempts + 1} follows in {delay_ms} ms")]
+
+
+def _policy(slot: Slot, spec: Spec) -> RestartPolicy | None:
+    """Return what the connector asks for; a task that was fenced starts again in any case."""
+    asked = RestartPolicy.of(spec.connector_config or spec.config)
+    return AFTER_FENCING if asked is None and slot.fenced else asked

@@ -51,17 +51,25 @@ class Phase(enum.Enum):
 
 @attrs.frozen
 class Spec:
-    """What a host is started with. ``connector_config`` is empty for a connector's own host."""
+    """What a host is started with. ``connector_config`` is empty for a connector's own host.
+
+    An ``exactly_once`` task belongs to a ``generation`` of its connector's tasks: with the next one
+    it starts anew, since its producer is fenced with all others.
+    """
 
     config: Mapping[str, str]
     connector_config: Mapping[str, str] = attrs.field(factory=dict)
+    exactly_once: bool = False
+    generation: int = 0
 
 
 @attrs.define
 class Slot:
     """The place of one host, and its status as users see it.
 
-    ``failed`` keeps a slot idle until somebody restarts it or changes its spec.
+    ``failed`` keeps a slot idle until somebody restarts it or changes its spec; ``fenced`` says
+    that another producer had its transactional id, which a restart may cure. ``held``: nothing
+    may start here yet.
     """
 
     key: HostKey
@@ -72,6 +80,8 @@ class Slot:
     incarnation: int | None = None
     paused: bool = False
     failed: bool = False
+    fenced: bool = False
+    held: bool = False
     state: State = State.UNASSIGNED
     trace: str = ""
     version: str | None = None
@@ -82,13 +92,13 @@ class Slot:
     def want(self, spec: Spec | None, *, paused: bool) -> None:
         """Say what should run here; a changed spec gives a failed slot another chance."""
         if spec != self.wanted:
-            self.failed = False
+            self.failed = self.fenced = False
         self.wanted = spec
         self.pause_wanted = paused
 
     def restart(self) -> None:
         """Have a new host started, whatever is there now."""
-        self.failed = False
+        self.failed = self.fenced = False
         self.running = None
         self.trace = ""
         self.restarts += 1
@@ -226,7 +236,7 @@ def reconcile(slot: Slot) -> list[Action]:
             slot.paused = slot.pause_wanted
             return [SendToHost(slot.key, Pause() if slot.paused else Resume())]
         return []
-    if slot.wanted is None or slot.failed:
+    if slot.wanted is None or slot.failed or slot.held:
         return []
     slot.phase = Phase.LIVE
     slot.running = slot.wanted

@@ -11,10 +11,12 @@ from penstock.runtime.host.control import HostControl
 from penstock.runtime.host.entry import load_function
 from penstock.runtime.host.failures import failure
 from penstock.runtime.host.messages import Answer, Call
+from penstock.runtime.redaction import without_secrets
 
 __all__ = ["CALLS", "cluster_id", "ping", "run_call"]
 
 CALLS: Final[dict[str, str]] = {
+    "fence_tasks": "penstock.runtime.tasks.fence:fence_tasks",
     "ping": "penstock.runtime.host.calls:ping",
     "cluster_id": "penstock.runtime.host.calls:cluster_id",
     "describe_plugin": "penstock.runtime.validation.calls:describe_plugin",
@@ -42,9 +44,11 @@ def _refusal(problem: BaseException) -> Answer:
     told = failure(problem)
     kind = type(problem).__name__
     if not isinstance(problem, ConfigError):
-        return Answer(error=str(problem) or told.reason, kind=kind)
+        return Answer(error=without_secrets(str(problem)) or told.reason, kind=kind)
     return Answer(
-        error=str(problem), kind=kind, problems=[[one.key, one.message] for one in problem.problems]
+        error=without_secrets(str(problem)),
+        kind=kind,
+        problems=[[one.key, without_secrets(one.message)] for one in problem.problems],
     )
 
 

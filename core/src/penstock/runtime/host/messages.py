@@ -78,7 +78,10 @@ class StartConnector(Command):
 
 @attrs.frozen
 class StartTask(Command):
-    """Run a task. ``config`` is the task's, ``connector_config`` its connector's, both raw."""
+    """Run a task. ``config`` is the task's, ``connector_config`` its connector's, both raw.
+
+    ``exactly_once``: a source task, whose older instances are fenced, sends in transactions.
+    """
 
     connector: str
     task: int
@@ -86,6 +89,7 @@ class StartTask(Command):
     connector_config: Mapping[str, str]
     worker: Mapping[str, str]
     paused: bool = False
+    exactly_once: bool = False
 
 
 @attrs.frozen
@@ -144,11 +148,15 @@ class MakeTaskConfigs(Command):
 
 @attrs.frozen
 class OffsetsLoaded(Command):
-    """Answers :class:`LoadOffsets`: one offset a partition, in order; ``error`` if it failed."""
+    """Answers :class:`LoadOffsets`: one offset a partition, in order; ``error`` if it failed.
+
+    ``keys`` are the keys of the partitions, as they are or would be stored.
+    """
 
     request: int
     offsets: Sequence[Mapping[str, Any] | None]
     error: str | None = None
+    keys: Sequence[str] = ()
 
 
 @attrs.frozen
@@ -186,10 +194,15 @@ class Stopped(Event):
 
 @attrs.frozen
 class Failed(Event):
-    """It cannot go on. ``trace`` is for the status; ``reason`` is its last line, for a log."""
+    """It cannot go on. ``trace`` is for the status; ``reason`` is its last line, for a log.
+
+    ``fenced``: another producer took its transactional id, or its transaction could not be ended;
+    a new start may cure both.
+    """
 
     reason: str
     trace: str
+    fenced: bool = False
 
 
 @attrs.frozen
@@ -207,10 +220,14 @@ class ReconfigurationRequested(Event):
 
 @attrs.frozen
 class LoadOffsets(Event):
-    """A source task asks for stored offsets."""
+    """A source task asks for stored offsets.
+
+    ``fresh``: with all that other workers stored until now; otherwise what is known is enough.
+    """
 
     request: int
     partitions: Sequence[Mapping[str, Any]]
+    fresh: bool = True
 
 
 @attrs.frozen

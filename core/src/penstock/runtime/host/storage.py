@@ -80,8 +80,12 @@ class OffsetDesk:
     ) -> None:
         try:
             if isinstance(request, LoadOffsets):
-                found = self._offsets.load(connector, request.partitions)
-                reply(OffsetsLoaded(request.request, found))
+                found = self._offsets.load(connector, request.partitions, fresh=request.fresh)
+                keys = [
+                    self._offsets.key(connector, partition).decode()
+                    for partition in request.partitions
+                ]
+                reply(OffsetsLoaded(request.request, found, keys=keys))
             else:
                 self._offsets.save(connector, [(p or {}, offset) for p, offset in request.offsets])
                 reply(OffsetsStored(request.request))

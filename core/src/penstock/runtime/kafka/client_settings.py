@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 
 from penstock.errors import ConfigError, Problem
+from penstock.runtime.kafka.oauth import ALLOWED_FILES_PROPERTY, ALLOWED_URLS_PROPERTY
 from penstock.runtime.kafka.properties import row_of
 from penstock.runtime.kafka.properties_native import PREFIX
 from penstock.runtime.kafka.properties_rules import INT_MAX, ClientKind, Note, shown
@@ -124,6 +125,11 @@ def split_prefix(
     properties = _base(worker_properties, role, connector, task)
     properties |= with_prefix(worker_properties, prefix)
     properties |= overrides
+    for key in (ALLOWED_URLS_PROPERTY, ALLOWED_FILES_PROPERTY):
+        # The worker's alone, whatever stands under a prefix.
+        properties.pop(key, None)
+        if key in worker_properties:
+            properties[key] = worker_properties[key]
     ignored: list[Note] = []
     if transactional_id is not None:
         owned = {"enable.idempotence": "true", "transactional.id": transactional_id}

@@ -15,6 +15,7 @@ from penstock.data import Lazy, TopicPartition
 from penstock.errors import BrokerError, NotFoundError, RetriableError, TimedOutError
 from penstock.runtime.broker import Assignment, FetchedBatch
 from penstock.runtime.kafka.client_log import client_logger
+from penstock.runtime.kafka.refusals import refusal
 
 __all__ = ["KafkaConsumer", "KafkaReader"]
 
@@ -35,6 +36,7 @@ class KafkaConsumer:
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Connect lazily; raises KafkaException for settings the client refuses."""
         self._fatal: str | None = None
+        self._was_let_in = False
         self._awake = False
         self._assigned: list[TopicPartition] = []
         self._listener: Assignment | None = None
@@ -45,6 +47,8 @@ class KafkaConsumer:
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
             self._fatal = error.str()
+        elif not self._was_let_in:
+            self._fatal = refusal(error.name(), error.str()) or self._fatal
 
     def subscribe(self, topics: Sequence[str] | str, listener: Assignment) -> None:
         """See :class:`penstock.runtime.broker.Consumer`."""
@@ -56,6 +60,7 @@ class KafkaConsumer:
         )
 
     def _on_assign(self, client: Any, partitions: Sequence[Any]) -> None:
+        self._was_let_in = True
         new = [TopicPartition(tp.topic, tp.partition) for tp in partitions]
         self._assigned.extend(tp for tp in new if tp not in self._assigned)
         if self._listener is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -35,6 +36,11 @@ log = logging.getLogger(__name__)
 PROTOCOL_TYPE: Final = "connect"
 JOIN_MARGIN_MS: Final = 5_000
 CLOSE_TIMEOUT_MS: Final = 2_000
+GUESS: Final = "the broker ended the connection during"
+GUESS_S: Final = 1.5
+"""So long another try may tell more than a guess."""
+LOOK_MS: Final = 200
+"""So often it is seen whether a broker refused us."""
 
 
 @attrs.frozen
@@ -105,13 +111,15 @@ class _Manager(KafkaConnectionManager):  # type: ignore[misc]  # it has no types
         text = str(problem)
         if connection.sasl_enabled and "socket disconnected" in text:
             # The broker's last word gets lost when the end of the connection comes along with it.
-            text = f"{text}: the broker ended the connection during SASL authentication"
+            how = f"SASL {self.config['sasl_mechanism']}"
+            text = f"{text}: {GUESS} {how} authentication"
         self._note(text)
 
     def _note(self, problem: object) -> None:
         text = str(problem)
         # A broker closes some connections without a word after it has refused one.
-        if explained(text) or not explained(self.last_problem):
+        # What is only guessed does not take the place of what was told.
+        if (explained(text) and GUESS not in text) or not explained(self.last_problem):
             self.last_problem = text
 
     def told(self, problem: object) -> str:
@@ -169,7 +177,7 @@ class GroupClient:
             return
         try:
             if not self._manager.bootstrapped:
-                self._manager.bootstrap(timeout_ms=timeout_ms)
+                self._bootstrap(timeout_ms)
             group = self._where.group_id
             request = FindCoordinatorRequest(key=group, key_type=0, coordinator_keys=[group])
             answer = self.await_future(self._manager.send(request), timeout_ms)
@@ -185,6 +193,25 @@ class GroupClient:
             raise RetriableError(f"group '{group}' has no coordinator yet: {error}")
         cluster = self._manager.cluster
         self._coordinator = cluster.add_coordinator(found, CoordinatorType.GROUP, group)
+
+    def _bootstrap(self, timeout_ms: int) -> None:
+        """Find the cluster; gives up as soon as a broker says why it does not let us in."""
+        began_s = time.monotonic()
+        self._manager.last_problem = ""
+        found = self._manager.bootstrap_async(timeout_ms=timeout_ms)
+        while True:
+            try:
+                self._manager.run(self._manager.wait_for, found, LOOK_MS)
+            except kafka_errors.KafkaTimeoutError:
+                if found.succeeded():  # between our time-out and here
+                    return
+                told, taken_s = self._manager.last_problem, time.monotonic() - began_s
+                if explained(told) and (GUESS not in told or taken_s > GUESS_S):
+                    raise kafka_errors.KafkaConnectionError(told) from None
+                if found.is_done or taken_s > timeout_ms / 1000:
+                    raise
+            else:
+                return
 
     def forget_coordinator(self) -> None:
         """Look for the coordinator anew at the next request."""

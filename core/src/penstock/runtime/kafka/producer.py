@@ -11,12 +11,13 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 
 from penstock.data import Repeat
-from penstock.errors import BrokerError, RetriableError
+from penstock.errors import BrokerError, FencedError, RetriableError
 from penstock.runtime.broker import Delivery, EncodedBatch
 from penstock.runtime.kafka.client_log import client_logger
 from penstock.runtime.kafka.lanes import Lane, Span, settled
+from penstock.runtime.kafka.refusals import refusal
 
-__all__ = ["KafkaProducer"]
+__all__ = ["FENCED", "KafkaProducer"]
 
 ROWS_OUTSTANDING_MAX: Final = 100_000
 """Rows handed to the client and not yet acknowledged: the bound on its queue."""
@@ -25,6 +26,14 @@ BYTES_OUTSTANDING_MAX: Final = 32 * 1024 * 1024
 PARTITIONS_AGE_MAX_S: Final = 300.0
 """How long a topic's number of partitions is believed."""
 METADATA_TIMEOUT_S: Final = 5.0
+FENCED: Final = frozenset(
+    {
+        KafkaError._FENCED,  # noqa: SLF001 - the client's own name
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+    }
+)
+"""What the broker says of a producer whose transactional id another one has."""
 _ANY: Final = confluent_kafka.OFFSET_BEGINNING + 1  # -1: the client's partitioner chooses
 _UNLIMITED: Final = {
     # Our own bounds keep the queue small. The client's must never be met: it would refuse one row
@@ -48,7 +57,8 @@ class KafkaProducer:
         """Connect lazily; raises KafkaException for settings the client refuses."""
         self._precise = precise
         self._bytes_max = bytes_max
-        self._fatal: str | None = None
+        self._fatal: KafkaError | None = None
+        self._refusal = ""
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._deliveries: list[Delivery] = []
         self._partitions: dict[str, tuple[float, int]] = {}
@@ -67,7 +77,12 @@ class KafkaProducer:
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
-            self._fatal = error.str()
+            self._fatal = error
+        self._refusal = refusal(error.name(), error.str())
+
+    def _may_repeat(self, error: KafkaError) -> bool:
+        """Whether the same row may be taken at another time."""
+        return bool(error.retriable())
 
     def send(self, batch: EncodedBatch, token: int, start: int = 0) -> int:
         """See :class:`penstock.runtime.broker.Producer`."""
@@ -119,6 +134,9 @@ class KafkaProducer:
         try:
             found = self._client.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics.get(topic)
         except KafkaException as problem:
+            self._client.poll(0)
+            if self._refusal and not self._partitions:
+                raise BrokerError(f"topic '{topic}': {self._refusal}") from problem
             raise RetriableError(
                 f"topic '{topic}': no broker answers ({problem.args[0].str()})"
             ) from problem
@@ -162,7 +180,7 @@ class KafkaProducer:
             if error is not None:
                 row = span.start + i
                 text = f"topic '{topic}': {error.str()}"
-                retriable = error.code() in _RETRIABLE_LOCAL
+                retriable = error.code() in _RETRIABLE_LOCAL or self._may_repeat(error)
                 self._deliveries.append(Delivery(span.token, row, row + 1, text, retriable))
         span.failed = True
         ranges = _runs([i for i, error in enumerate(errors) if error is None])
@@ -205,7 +223,9 @@ class KafkaProducer:
                 self._forget(topic, where, span)
                 error = problem.args[0]
                 text = f"topic '{topic}': {error.str()}"
-                self._deliveries.append(Delivery(token, row, row + 1, text, error.retriable()))
+                self._deliveries.append(
+                    Delivery(token, row, row + 1, text, self._may_repeat(error))
+                )
         return stop
 
     def _row_span(self, topic: str, partition: int, token: int, row: int, size: int) -> Span:
@@ -236,7 +256,7 @@ class KafkaProducer:
         if not span.failed:
             span.failed = True
             text = f"topic '{topic}' partition {message.partition()}: {error.str()}"
-            retriable = error.retriable()
+            retriable = self._may_repeat(error)
             self._deliveries.append(Delivery(span.token, span.start, span.stop, text, retriable))
 
     def _settle(self) -> None:
@@ -263,7 +283,8 @@ class KafkaProducer:
         self._client.poll(timeout_s)
         self._settle()
         if self._fatal is not None:
-            raise BrokerError(f"the producer cannot go on: {self._fatal}")
+            kind = FencedError if self._fatal.code() in FENCED else BrokerError
+            raise kind(f"the producer cannot go on: {self._fatal.str()}")
         deliveries, self._deliveries = self._deliveries, []
         return deliveries
 

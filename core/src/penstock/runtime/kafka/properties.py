@@ -17,6 +17,8 @@ from typing import Final
 import attrs
 
 from penstock.errors import ConfigError, did_you_mean
+from penstock.runtime.kafka.msk_iam import SignatureRequest
+from penstock.runtime.kafka.oauth import TokenRequest
 from penstock.runtime.kafka.properties_joint import finish_common, finish_consumer, finish_producer
 from penstock.runtime.kafka.properties_native import FORBIDDEN, NATIVE, PREFIX
 from penstock.runtime.kafka.properties_rules import (
@@ -133,12 +135,15 @@ class Translation:
             ``buffer.memory`` (bytes), ``default.api.timeout.ms``.
         ignored: left out, harmlessly.
         unsupported: left out or changed, so that behaviour differs from the original's.
+        tokens: how the client gets tokens that librdkafka does not get itself, see
+            ``oauth_tokens``; None without.
     """
 
     config: Mapping[str, Setting] = attrs.field(repr=False)
     runtime: Mapping[str, int]
     ignored: tuple[Note, ...]
     unsupported: tuple[Note, ...]
+    tokens: TokenRequest | SignatureRequest | None = None
 
 
 def penstock_defaults(kind: ClientKind) -> dict[str, Setting]:
@@ -152,6 +157,7 @@ def translate(
     *,
     transactional: bool = False,
     oauth_urls: Collection[str] = (),
+    oauth_files: Collection[str] = (),
     gssapi: bool = False,
     who: str = "",
 ) -> Translation:
@@ -163,6 +169,7 @@ def translate(
         transactional: the producer is one that Penstock makes for exactly-once delivery; any
             other must not have a ``transactional.id``.
         oauth_urls: the token endpoints that the worker allows clients to call.
+        oauth_files: the files that it allows them to make assertions of.
         gssapi: this librdkafka has Kerberos, see ``features.has_feature("sasl_gssapi")``.
         who: whose properties these are, for the error; for example ``connector 'orders'``.
 
@@ -185,12 +192,13 @@ def translate(
     elif kind is ClientKind.CONSUMER:
         finish_consumer(work)
     apply_tls(work)
-    apply_sasl(work, oauth_urls, gssapi=gssapi)
+    apply_sasl(work, oauth_urls, oauth_files, gssapi=gssapi)
     if work.problems:
         places = {key: at for at, key in enumerate(properties)}
         ordered = sorted(work.problems, key=lambda found: places.get(found.key, len(places)))
         raise ConfigError(ordered, who=who)
-    return Translation(work.config, work.runtime, tuple(work.ignored), tuple(work.unsupported))
+    notes = tuple(work.ignored), tuple(work.unsupported)
+    return Translation(work.config, work.runtime, *notes, work.tokens)
 
 
 def _apply_apache(work: Work, key: str) -> None:

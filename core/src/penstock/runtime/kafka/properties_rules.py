@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -111,7 +111,7 @@ class Work:
         properties: what the user gave, by Apache name.
         config: the settings for librdkafka; starts as our defaults.
         runtime: properties that Penstock's runtime obeys itself, as numbers.
-        ignored, unsupported, problems: see ``Translation``.
+        ignored, unsupported, problems, tokens: see ``Translation``.
     """
 
     kind: ClientKind
@@ -121,6 +121,7 @@ class Work:
     ignored: list[Note] = attrs.field(factory=list)
     unsupported: list[Note] = attrs.field(factory=list)
     problems: list[Problem] = attrs.field(factory=list)
+    tokens: Any = None
 
     def value(self, key: str) -> str:
         """Return the trimmed value of ``key``, empty when it is not given."""

@@ -20,10 +20,28 @@ from penstock.runtime.kafka.properties_rules import (
     same,
 )
 
-__all__ = ["KERBEROS_RELOGIN", "OAUTH_PACKAGE", "OAUTH_TARGETS", "SECURITY"]
+__all__ = [
+    "KERBEROS_RELOGIN",
+    "LOGIN_TIMES",
+    "MSK_CLIENT_HANDLER",
+    "MSK_LOGIN_HANDLER",
+    "OAUTH_PACKAGE",
+    "OAUTH_TARGETS",
+    "SECURITY",
+]
 
 OAUTH_PACKAGE: Final = "org.apache.kafka.common.security.oauthbearer."
 """Where the original keeps its OAUTHBEARER classes."""
+MSK_CLIENT_HANDLER: Final = "software.amazon.msk.auth.iam.IAMClientCallbackHandler"
+MSK_LOGIN_HANDLER: Final = "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler"
+"""Amazon's classes, which users name; what they do is done by ``msk_iam``."""
+LOGIN_TIMES: Final = {
+    "sasl.login.connect.timeout.ms": "connect_ms",
+    "sasl.login.read.timeout.ms": "read_ms",
+    "sasl.login.retry.backoff.ms": "backoff_ms",
+    "sasl.login.retry.backoff.max.ms": "backoff_max_ms",
+}
+"""The times of OAUTHBEARER's login, and the fields of a token request that they fill."""
 
 _RELOGIN: Final = Ignored("librdkafka renews tickets and tokens by its own clock")
 _JWKS: Final = Ignored("only a broker checks tokens against published keys")
@@ -70,9 +88,12 @@ _SSL: Final[dict[str, Rule]] = {
 
 _SASL: Final[dict[str, Rule]] = {
     "sasl.mechanism": Elsewhere("sasl"),
+    **same(Elsewhere("sasl"), tuple(LOGIN_TIMES)),
     "sasl.jaas.config": Elsewhere("sasl"),
     "sasl.client.callback.handler.class": Refused(
-        "cannot be honoured: a Java class cannot be run here", _CLASS_REMEDY
+        "cannot be honoured: a Java class cannot be run here",
+        _CLASS_REMEDY,
+        frozenset({"", MSK_CLIENT_HANDLER}),
     ),
     "sasl.login.class": Refused(
         "cannot be honoured: a Java class cannot be run here", _CLASS_REMEDY
@@ -85,6 +106,7 @@ _SASL: Final[dict[str, Rule]] = {
                 "",
                 OAUTH_PACKAGE + "OAuthBearerLoginCallbackHandler",
                 OAUTH_PACKAGE + "secured.OAuthBearerLoginCallbackHandler",
+                MSK_LOGIN_HANDLER,
             }
         ),
     ),
@@ -93,14 +115,10 @@ _SASL: Final[dict[str, Rule]] = {
         (
             "sasl.kerberos.ticket.renew.jitter",
             "sasl.kerberos.ticket.renew.window.factor",
-            "sasl.login.connect.timeout.ms",
-            "sasl.login.read.timeout.ms",
             "sasl.login.refresh.buffer.seconds",
             "sasl.login.refresh.min.period.seconds",
             "sasl.login.refresh.window.factor",
             "sasl.login.refresh.window.jitter",
-            "sasl.login.retry.backoff.max.ms",
-            "sasl.login.retry.backoff.ms",
         ),
     ),
     # librdkafka runs its kinit.cmd in a shell; a property must not become a command.
@@ -149,11 +167,7 @@ _OAUTH: Final[dict[str, Rule]] = {
             "sasl.oauthbearer.scope.claim.name",
         ),
     ),
-    "sasl.oauthbearer.header.urlencode": Unsupported(
-        "librdkafka sends client id and secret as they are",
-        "remove it, or use a client id and secret that need no encoding",
-        frozenset({"", "false"}),
-    ),
+    "sasl.oauthbearer.header.urlencode": Elsewhere("sasl"),
     "sasl.oauthbearer.jwt.validator.class": Unsupported(
         "no Java class can check the token here; the broker checks it",
         "remove it",

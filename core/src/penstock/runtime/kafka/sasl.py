@@ -2,58 +2,54 @@
 
 Pure. Only the four login modules below are ever accepted: a login module named by a property is
 how CVE-2023-25194 (JndiLoginModule) and CVE-2025-27818 (LdapLoginModule) run foreign code in the
-original. A token endpoint must be on the worker's list, as since Kafka 4.0 (CVE-2025-27817).
+original. What OAUTHBEARER needs stands in ``oauth``, Amazon's signatures in ``msk_iam``.
 """
 
 from __future__ import annotations
 
 import re
-import urllib.parse
 from collections.abc import Collection
 from typing import Final
 
 from penstock.errors import ConfigError
 from penstock.runtime.kafka.jaas import JAAS_KEY, JaasEntry, parse_jaas
-from penstock.runtime.kafka.properties_rules import Elsewhere, Text, Work
+from penstock.runtime.kafka.msk_iam import LOGIN_MODULE, MSK, apply_msk
+from penstock.runtime.kafka.oauth import apply_oauth
+from penstock.runtime.kafka.properties_rules import Elsewhere, Work
 from penstock.runtime.kafka.properties_table_security import (
     KERBEROS_RELOGIN,
+    LOGIN_TIMES,
+    MSK_LOGIN_HANDLER,
     OAUTH_PACKAGE,
-    OAUTH_TARGETS,
     SECURITY,
 )
 
-__all__ = ["ALLOWED_URLS_PROPERTY", "apply_sasl"]
+__all__ = ["apply_sasl"]
 
-ALLOWED_URLS_PROPERTY: Final = "org.apache.kafka.sasl.oauthbearer.allowed.urls"
-"""The worker's list of token endpoints, by commas: a system property of the JVM in the original."""
 _SECURITY_PACKAGE: Final = "org.apache.kafka.common.security."
 _MODULES: Final[dict[str, frozenset[str]]] = {
     _SECURITY_PACKAGE + "plain.PlainLoginModule": frozenset({"PLAIN"}),
     _SECURITY_PACKAGE + "scram.ScramLoginModule": frozenset({"SCRAM-SHA-256", "SCRAM-SHA-512"}),
     OAUTH_PACKAGE + "OAuthBearerLoginModule": frozenset({"OAUTHBEARER"}),
     "com.sun.security.auth.module.Krb5LoginModule": frozenset({"GSSAPI"}),
+    LOGIN_MODULE: frozenset({MSK}),
 }
-_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI")
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI", MSK)
 _CLASS_NAME: Final = re.compile(r"([A-Za-z_$][\w$]{0,60}\.){1,12}[A-Za-z_$][\w$]{0,60}", re.ASCII)
 # librdkafka pastes both into a shell command (kinit), the principal without quotes.
 _PRINCIPAL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@-]*")
+_LOGIN_HANDLER: Final = "sasl.login.callback.handler.class"
 _KEYTAB: Final = re.compile(r"[A-Za-z0-9._/+@,=-]+")
-_EXTENSION_NAME: Final = re.compile(r"[A-Za-z]+")
-_JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_ASSERTION: Final = "sasl.oauthbearer.assertion."
-_EXTENSION: Final = "extension_"
-_CLIENT_ID: Final = "sasl.oauthbearer.client.credentials.client.id"
-_CLIENT_SECRET: Final = "sasl.oauthbearer.client.credentials.client.secret"  # noqa: S105
-_RETRIEVER: Final = "sasl.oauthbearer.jwt.retriever.class"
-_URL: Final = "sasl.oauthbearer.token.endpoint.url"
-_SCOPE: Final = "sasl.oauthbearer.scope"
 
 
-def apply_sasl(work: Work, oauth_urls: Collection[str], *, gssapi: bool) -> None:
+def apply_sasl(
+    work: Work, oauth_urls: Collection[str], oauth_files: Collection[str], *, gssapi: bool
+) -> None:
     """Carry every ``sasl.*`` property of ``work`` that needs a look at another one.
 
     Args:
         oauth_urls: the token endpoints that clients may call, compared as whole texts.
+        oauth_files: the files that assertions may be made of, likewise.
         gssapi: whether this librdkafka was built with Kerberos.
     """
     entry = _entry(work)
@@ -65,22 +61,36 @@ def apply_sasl(work: Work, oauth_urls: Collection[str], *, gssapi: bool) -> None
     mechanism = work.value("sasl.mechanism") or "GSSAPI"
     if mechanism not in _MECHANISMS:
         work.refuse("sasl.mechanism", f"must be one of {', '.join(_MECHANISMS)}", "choose one")
-        return
-    if entry is not None and mechanism not in _MODULES[entry.module]:
+    elif entry is not None and mechanism not in _MODULES[entry.module]:
         name = entry.module.rpartition(".")[2]
         work.refuse(JAAS_KEY, f"names {name}, which is not for {mechanism}", "make them agree")
-        return
-    work.config["sasl.mechanism"] = mechanism
+    elif mechanism == MSK or work.value(_LOGIN_HANDLER) == MSK_LOGIN_HANDLER:
+        work.config["sasl.mechanism"] = "OAUTHBEARER"
+        apply_msk(work, entry.options if entry is not None else {})
+    else:
+        work.config["sasl.mechanism"] = mechanism
+        if mechanism == "OAUTHBEARER":
+            apply_oauth(work, entry.options if entry is not None else {}, oauth_urls, oauth_files)
+            return
+        _apply_others(work, mechanism, entry, gssapi=gssapi)
+        for key in work.properties:
+            if key in LOGIN_TIMES or key.startswith("sasl.oauthbearer."):
+                _ignore_once(work, key)
+
+
+def _apply_others(work: Work, mechanism: str, entry: JaasEntry | None, *, gssapi: bool) -> None:
     options = dict(entry.options) if entry is not None else {}
     if mechanism == "GSSAPI":
         _apply_kerberos(work, options, gssapi=gssapi)
-    elif mechanism == "OAUTHBEARER":
-        _apply_oauth(work, options, oauth_urls)
-    elif JAAS_KEY in work.properties:
-        if entry is not None:
-            _apply_password(work, options)
-    else:
+    elif JAAS_KEY not in work.properties:
         work.refuse(JAAS_KEY, f"is missing: {mechanism} needs a username and password", "add it")
+    elif entry is not None:
+        _apply_password(work, options)
+
+
+def _ignore_once(work: Work, key: str) -> None:
+    if isinstance(SECURITY.get(key), Elsewhere):
+        work.ignore(key, "sasl.mechanism is not OAUTHBEARER")
 
 
 def _entry(work: Work) -> JaasEntry | None:
@@ -102,8 +112,8 @@ def _entry(work: Work) -> JaasEntry | None:
     name = f"'{entry.module}'" if known else "something that is no class name"
     work.refuse(
         JAAS_KEY,
-        f"names {name} as login module; only Kafka's own and Kerberos are accepted, as others "
-        "can run foreign code (CVE-2023-25194, CVE-2025-27818)",
+        f"names {name} as login module; only Kafka's own, Kerberos' and Amazon's are accepted, "
+        "as others can run foreign code (CVE-2023-25194, CVE-2025-27818)",
         f"use one of {', '.join(_MODULES)}",
     )
     return None
@@ -157,111 +167,3 @@ def _apply_kerberos(work: Work, options: dict[str, str], *, gssapi: bool) -> Non
     else:
         work.config["sasl.kerberos.keytab"] = keytab
         work.config["sasl.kerberos.principal"] = principal
-
-
-def _apply_oauth(work: Work, options: dict[str, str], oauth_urls: Collection[str]) -> None:
-    url = work.value(_URL)
-    grant = _grant_type(work)
-    if not url:
-        work.refuse(
-            _URL,
-            "is missing: tokens without an issuer are for tests of the original only",
-            "add it",
-        )
-    elif not _is_web(url):
-        work.refuse(_URL, "must be an http or https address", "give the issuer's address")
-    elif url not in oauth_urls:
-        work.refuse(
-            _URL,
-            "is not among the token endpoints that this worker allows",
-            f"add it to '{ALLOWED_URLS_PROPERTY}' in the worker's properties",
-        )
-    work.config["sasl.oauthbearer.method"] = "oidc"
-    work.config["sasl.oauthbearer.token.endpoint.url"] = url
-    scope = work.value(_SCOPE) or options.get("scope", "")
-    if scope:
-        work.config["sasl.oauthbearer.scope"] = scope
-    _apply_extensions(work, options)
-    _pass_on(work, "sasl.oauthbearer.sub.claim.name")
-    if grant == _JWT_BEARER:
-        _apply_assertion(work)
-    elif grant:
-        _apply_credentials(work, options)
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urllib.parse.urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
-
-
-def _grant_type(work: Work) -> str:
-    """Return the grant that the retriever class stands for, empty after a problem."""
-    name = work.value(_RETRIEVER)
-    grants = {
-        "": "client_credentials",
-        OAUTH_PACKAGE + "DefaultJwtRetriever": "client_credentials",
-        OAUTH_PACKAGE + "ClientCredentialsJwtRetriever": "client_credentials",
-        OAUTH_PACKAGE + "JwtBearerJwtRetriever": _JWT_BEARER,
-    }
-    if name not in grants:
-        work.refuse(
-            _RETRIEVER,
-            "cannot be honoured: a Java class cannot be run here",
-            "use ClientCredentialsJwtRetriever or JwtBearerJwtRetriever",
-        )
-    return grants.get(name, "")
-
-
-def _apply_credentials(work: Work, options: dict[str, str]) -> None:
-    for key, option, target in (
-        (_CLIENT_ID, "clientId", "sasl.oauthbearer.client.id"),
-        (_CLIENT_SECRET, "clientSecret", "sasl.oauthbearer.client.secret"),
-    ):
-        value = work.secret(key) or options.get(option, "")
-        if value:
-            work.config[target] = value
-        else:
-            work.refuse(key, "is missing", f"add it, or {option} to {JAAS_KEY}")
-    for key in work.properties:
-        if key.startswith(_ASSERTION):
-            work.ignore(key, "only JwtBearerJwtRetriever makes assertions")
-
-
-def _apply_assertion(work: Work) -> None:
-    work.config["sasl.oauthbearer.grant.type"] = _JWT_BEARER
-    passphrase = work.secret(_ASSERTION + "private.key.passphrase")
-    if passphrase:
-        work.config[_ASSERTION + "private.key.passphrase"] = passphrase
-    made = work.value(_ASSERTION + "file")
-    for key in work.properties:
-        if not key.startswith(_ASSERTION):
-            continue
-        if made and key != _ASSERTION + "file":
-            work.config.pop(key, None)
-            work.ignore(key, "the assertion is read from sasl.oauthbearer.assertion.file")
-        elif key in OAUTH_TARGETS:
-            _pass_on(work, key)
-    if not made and not work.value(_ASSERTION + "private.key.file"):
-        work.refuse(_ASSERTION + "private.key.file", "is missing: it signs the assertion", "add it")
-
-
-def _pass_on(work: Work, key: str) -> None:
-    if key in work.properties:
-        OAUTH_TARGETS[key].apply(key, work.value(key), work)
-
-
-def _apply_extensions(work: Work, options: dict[str, str]) -> None:
-    """Carry the options ``extension_<name>`` of the login entry."""
-    found = {k.removeprefix(_EXTENSION): v for k, v in options.items() if k.startswith(_EXTENSION)}
-    if any(not _EXTENSION_NAME.fullmatch(name) or "," in found[name] for name in found):
-        work.refuse(
-            JAAS_KEY,
-            "has an extension whose name is not of letters or whose value has a comma",
-            "change or remove it",
-        )
-    elif found:
-        pairs = ",".join(f"{name}={value}" for name, value in found.items())
-        Text("sasl.oauthbearer.extensions").apply(JAAS_KEY, pairs, work)

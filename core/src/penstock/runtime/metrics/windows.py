@@ -1,7 +1,8 @@
-"""Rates, averages and maxima over the last half to whole minute. Pure: callers give the time."""
+"""Rates, averages and extremes over the last half to whole minute. Pure: callers give the time."""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import attrs
@@ -19,6 +20,7 @@ class _Sample:
     count: int = 0
     sum: float = 0.0
     max: float = 0.0
+    min: float = math.inf
 
 
 class Window:
@@ -43,6 +45,7 @@ class Window:
         new.count += 1
         new.sum += value
         new.max = max(value, new.max)
+        new.min = min(value, new.min)
 
     def _roll(self, now_s: float) -> None:
         age_s = now_s - self._new.began_s
@@ -64,6 +67,10 @@ class Window:
     def max(self, now_s: float) -> float | None:
         """Return the largest value, None when none came."""
         return max((one.max for one in self._samples(now_s) if one.count), default=None)
+
+    def min(self, now_s: float) -> float | None:
+        """Return the smallest value, None when none came."""
+        return min((one.min for one in self._samples(now_s) if one.count), default=None)
 
     def rate(self, now_s: float) -> float:
         """Return the sum of the values a second."""

@@ -102,20 +102,24 @@ class ConnectorOffsets:
             if decoded is not None:
                 self._stored[_identity(*decoded)] = key
 
-    def _key(self, connector: str, partition: Mapping[str, Any]) -> bytes:
+    def key(self, connector: str, partition: Mapping[str, Any]) -> bytes:
+        """Return the key of a partition: as it is stored, or as it would be."""
         identity = _identity(connector, partition)
         return self._stored.get(identity) or encode_key(connector, partition)
 
     def load(
-        self, connector: str, partitions: Sequence[Mapping[str, Any]]
+        self, connector: str, partitions: Sequence[Mapping[str, Any]], *, fresh: bool = True
     ) -> list[dict[str, Any] | None]:
         """Return the offset of each partition, in order; None where none is stored.
+
+        ``fresh``: with what others stored until now.
 
         Raises:
             StorageError: the store cannot be read, or holds something else than an offset.
         """
-        self._learn(self._store.fresh_keys())
-        values = self._store.get([self._key(connector, partition) for partition in partitions])
+        if fresh:
+            self._learn(self._store.fresh_keys())
+        values = self._store.get([self.key(connector, partition) for partition in partitions])
         return [None if value is None else _offset(connector, value) for value in values]
 
     def save(
@@ -131,7 +135,7 @@ class ConnectorOffsets:
         entries: dict[bytes, bytes | None] = {}
         identities: dict[str, bytes] = {}
         for partition, offset in offsets:
-            key = self._key(connector, partition)
+            key = self.key(connector, partition)
             identity = _identity(connector, partition)
             key = identities.setdefault(identity, key)
             entries[key] = None if offset is None else encode_json(offset)

@@ -19,6 +19,7 @@ from penstock.errors import (
 from penstock.runtime.broker import EncodedHeaders
 from penstock.runtime.pipeline.failure import Consumed
 from penstock.runtime.pipeline.stack_trace import stack_trace
+from penstock.runtime.redaction import without_secrets
 
 __all__ = [
     "PREFIX",
@@ -103,7 +104,7 @@ def error_headers(
     if error is not None:
         parts += [
             ("exception.class.name", exception_name(error)),
-            ("exception.message", str(error) or None),
+            ("exception.message", without_secrets(str(error)) or None),
             ("exception.stacktrace", _stacktrace(error)),
         ]
     return [
@@ -113,7 +114,7 @@ def error_headers(
 
 
 def _stacktrace(error: BaseException) -> str:
-    text = stack_trace(error)
+    text = without_secrets(stack_trace(error))
     if len(text) <= STACKTRACE_CHARS_MAX:
         return text
     return "...\n" + text[-STACKTRACE_CHARS_MAX:]

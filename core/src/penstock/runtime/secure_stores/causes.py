@@ -68,8 +68,23 @@ _CAUSES: Final = (
         ),
     ),
     (
+        r"the token (endpoint|file) '",
+        "without a token the broker was not even asked",
+    ),
+    (
+        r"invalid_token|insufficient_scope|ended the connection during sasl oauthbearer",
+        (
+            "the broker refuses the token: its issuer, audience, scope or time; correct "
+            "{p}sasl.oauthbearer.scope or {p}sasl.oauthbearer.token.endpoint.url, or what the "
+            "issuer gives"
+        ),
+    ),
+    (
         r"ended the connection during sasl",
-        "most likely the broker refuses the user or the password; correct {p}sasl.jaas.config",
+        (
+            "most likely the broker refuses the user or the password, or does not offer this "
+            "mechanism; correct {p}sasl.jaas.config or {p}sasl.mechanism"
+        ),
     ),
     (
         r"sasl.{0,20}authentication|saslauthentication|invalid credentials|authentication failed",

@@ -72,9 +72,12 @@ class ConnectorState:
 
 @attrs.frozen
 class ConfigSnapshot:
-    """The state after all records below ``offset``; shared between threads, never changed."""
+    """The state after all records below ``offset``; shared between threads, never changed.
 
-    offset: int = 0
+    ``offset`` is -1 before the first record, as in the original: workers compare it.
+    """
+
+    offset: int = -1
     connectors: Mapping[str, ConnectorState] = attrs.field(factory=dict)
     session_key: SessionKey | None = None
 
@@ -153,7 +156,7 @@ class ConfigFold:
     """The state so far. Owner: the thread that reads the topic; snapshots may go anywhere."""
 
     def __init__(self) -> None:
-        self._offset = 0
+        self._offset = -1
         self._connectors: dict[str, ConnectorState] = {}
         self._targets: dict[str, TargetState] = {}
         self._held: dict[str, dict[int, Mapping[str, str]]] = {}
@@ -182,7 +185,8 @@ class ConfigFold:
 
     def fold(self, offset: int, record: ConfigRecord) -> Change | None:
         """Take the record at ``offset``; return what changed by it, None for nothing to act on."""
-        self._offset = offset + 1
+        if not isinstance(record, Unreadable) or record.is_json:
+            self._offset = offset + 1
         self._snapshot = None
         take = self._takers.get(type(record))
         return None if take is None else take(record)
@@ -228,7 +232,8 @@ class ConfigFold:
         if found is None:
             # Compaction removed the connector and its tombstone, and left its tasks.
             return None
-        if len(held) != count or (held and max(held) != count - 1):
+        if any(number not in held for number in range(count)):
+            # More than ``count`` is no fault: compaction may remove the commit of a larger whole.
             self._connectors[name] = attrs.evolve(
                 found, tasks=(), inconsistent=True, pending_fencing=True
             )

@@ -122,10 +122,15 @@ class LoggerLevel:
 
 @attrs.frozen
 class Unreadable:
-    """A record that says nothing: its key (shortened) and why. It is reported and left alone."""
+    """A record that says nothing: its key (shortened) and why. It is reported and left alone.
+
+    One that is not even JSON does not count for the offset that workers agree on: the original
+    stays before it, and would wait for ever for a worker that says that it is further.
+    """
 
     key: str
     reason: str
+    is_json: bool = True
 
 
 ConfigRecord = (
@@ -147,17 +152,26 @@ class _WrongError(ValueError):
 
 def parse(key: bytes | None, value: bytes | None) -> ConfigRecord:
     """Return what a record says; never raises."""
+    value = value or None  # an empty value is a null one, as in the original
     try:
         name = (key or b"").decode()
     except UnicodeDecodeError:
-        return Unreadable(repr((key or b"")[:80]), "the key is not UTF-8")
+        return Unreadable(repr((key or b"")[:80]), "the key is not UTF-8", _is_json(value))
     try:
         for prefix, read in _READERS:
             if name.startswith(prefix) and (prefix != _SESSION_KEY or name == prefix):
                 return read(_named(name[len(prefix) :], prefix), value)
         raise _WrongError("unknown kind of key")
     except _WrongError as wrong:
-        return Unreadable(name[:80], str(wrong))
+        return Unreadable(name[:80], str(wrong), _is_json(value))
+
+
+def _is_json(value: bytes | None) -> bool:
+    try:
+        json.loads(b"null" if value is None else value)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _named(name: str, prefix: str) -> str:
@@ -208,7 +222,8 @@ def _target(name: str, value: bytes | None) -> ConfigRecord:
         return TargetStateSet(name, None)
     members = _members(value)
     # Older workers know no STOPPED: it is PAUSED to them, and told in a member of its own.
-    text = members.get("state.v2") or members.get("state")
+    newer = members.get("state.v2")
+    text = newer if isinstance(newer, str) else members.get("state")
     try:
         return TargetStateSet(name, TargetState(text))
     except ValueError as problem:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Final
 
 import attrs
 
 from penstock.errors import ConnectError
+from penstock.runtime.kafka.leader_writer import TransactionalWriter
 from penstock.runtime.kafka.topic_log import LogRecord, TopicLog, TopicWriter, Written
 from penstock.runtime.storage.config_fold import (
     QUARANTINE_MAX,
@@ -23,7 +25,13 @@ from penstock.runtime.storage.config_fold import (
     Quarantined,
     RestartAsked,
 )
-from penstock.runtime.storage.config_records import ConfigRecord, encode, parse
+from penstock.runtime.storage.config_records import (
+    ConfigRecord,
+    LoggerLevel,
+    TargetStateSet,
+    encode,
+    parse,
+)
 from penstock.runtime.storage.status_records import (
     Status,
     StatusKey,
@@ -37,6 +45,9 @@ from penstock.runtime.storage.status_records import (
 __all__ = ["ConfigLog", "IgnoredRecord", "StatusLog", "Told"]
 
 log = logging.getLogger(__name__)
+
+_ANYBODYS: Final = (TargetStateSet, LoggerLevel)
+"""Records that any worker may write; all others are the leader's."""
 
 Told = tuple[StatusKey, Status | None] | tuple[TopicUseKey, TopicUse | None]
 
@@ -59,11 +70,17 @@ class ConfigLog:
         topic: str,
         open_log: Callable[[Callable[[Sequence[LogRecord]], None]], TopicLog],
         writer: TopicWriter,
+        leaders_writer: TransactionalWriter | None,
         on_read: Callable[[Sequence[Change], ConfigSnapshot], None],
     ) -> None:
-        """``on_read`` is called on the log's thread after each chunk of records."""
+        """``on_read`` is called on the log's thread after each chunk of records.
+
+        ``leaders_writer`` writes what only the leader may, when it fences former leaders; None:
+        ``writer`` writes everything.
+        """
         self._topic = topic
         self._writer = writer
+        self._leaders_writer = leaders_writer
         self._on_read = on_read
         self._fold = ConfigFold()
         self._live = False
@@ -155,7 +172,14 @@ class ConfigLog:
                 self._log.read_past(where).add_done_callback(read)
 
         records = [encode(record) for record in first]
-        self._writer.write(self._topic, records).add_done_callback(stored)
+        free = all(isinstance(record, _ANYBODYS) for record in first)
+        writer = self._writer if free or self._leaders_writer is None else self._leaders_writer
+        writer.write(self._topic, records).add_done_callback(stored)
+
+    def claim(self) -> None:
+        """Let no former leader write any more; called when this worker begins to lead."""
+        if self._leaders_writer is not None:
+            self._leaders_writer.claim()
 
     @property
     def unreadable_count(self) -> int:
@@ -164,6 +188,8 @@ class ConfigLog:
 
     def close(self, timeout_s: float) -> None:
         """End the log."""
+        if self._leaders_writer is not None:
+            self._leaders_writer.close(timeout_s)
         self._log.close(timeout_s)
 
 
@@ -188,6 +214,8 @@ class StatusLog:
         self._topic = topic
         self._writer = writer
         self._on_read = on_read
+        self.unreadable_count = 0
+        self.ignored: list[IgnoredRecord] = []
         self._log = open_log(self._read)
 
     def start(self) -> Future[None]:
@@ -204,10 +232,17 @@ class StatusLog:
                     record.offset,
                     self._topic,
                 )
+                self._ignore(record)
             else:
                 told.append(one)
         if told:
             self._on_read(told)
+
+    def _ignore(self, record: LogRecord) -> None:
+        key = (record.key or b"").decode(errors="replace")[:80]
+        one = IgnoredRecord(self._topic, record.offset, key, "it says no status")
+        self.unreadable_count += 1
+        self.ignored = [*self.ignored, one][-QUARANTINE_MAX:]
 
     def write(self, key: StatusKey, status: Status | None) -> None:
         """Write a status; None takes it away."""

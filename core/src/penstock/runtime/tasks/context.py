@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from penstock.data import TopicPartition
-from penstock.errors import ConnectError
 from penstock.runtime.host.control import HostControl
-from penstock.runtime.host.messages import LoadOffsets, OffsetsLoaded
 from penstock.runtime.model import TaskId
+from penstock.runtime.tasks.boundaries import TransactionRequests
 from penstock.runtime.tasks.errant import ErrantReporter
+from penstock.runtime.tasks.stored_offsets import StoredOffsets, WorkerOffsets
 
 __all__ = ["SinkContext", "SourceContext", "TaskContextBase"]
-
-LOAD_OFFSETS_TIMEOUT_S: Final = 30.0
 
 
 class TaskContextBase:
@@ -57,11 +55,20 @@ class SourceContext(TaskContextBase):
     """A source task's context."""
 
     def __init__(
-        self, task_id: TaskId, raw_config: Mapping[str, str], control: HostControl
+        self,
+        task_id: TaskId,
+        raw_config: Mapping[str, str],
+        control: HostControl,
+        *,
+        stored: StoredOffsets | None = None,
+        requests: TransactionRequests | None = None,
+        exactly_once: bool = False,
     ) -> None:
-        """Bind a source task to its host."""
+        """Bind a source task to its host; ``stored`` are the worker's offsets unless given."""
         super().__init__(task_id, raw_config, control)
-        self._request = 0
+        self._stored = stored or WorkerOffsets(control)
+        self._requests = requests
+        self._exactly_once = exactly_once
 
     def offset(self, partition: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the stored offset of a source partition."""
@@ -69,14 +76,17 @@ class SourceContext(TaskContextBase):
 
     def offsets(self, partitions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
         """Return the stored offsets; raises ConnectError when the store fails."""
-        self._request += 1
-        request = LoadOffsets(self._request, [dict(partition) for partition in partitions])
-        answer = self._control.ask(request, LOAD_OFFSETS_TIMEOUT_S)
-        if not isinstance(answer, OffsetsLoaded):
-            raise ConnectError(f"asked for offsets, got {type(answer).__name__}")
-        if answer.error is not None:
-            raise ConnectError(f"cannot read the stored offsets: {answer.error}")
-        return [None if offset is None else dict(offset) for offset in answer.offsets]
+        return self._stored.load(partitions)
+
+    @property
+    def exactly_once(self) -> bool:
+        """Whether this task sends in transactions."""
+        return self._exactly_once
+
+    @property
+    def transaction_context(self) -> TransactionRequests | None:
+        """Ends transactions, where the connector is to say so."""
+        return self._requests
 
 
 class SinkContext(TaskContextBase):

@@ -91,6 +91,7 @@ class ProgressMeter:
         self._batches, self._took, self._commit_took = Window(now_s), Window(now_s), Window(now_s)
         self._read, self._out = Window(now_s), Window(now_s)
         self._done, self._active = Window(now_s), Window(now_s)
+        self._transactions = Window(now_s)
 
     def moved(self, records: int, size: int = 0) -> None:
         """Count records that were polled (source) or read (sink), one batch of them."""
@@ -126,6 +127,10 @@ class ProgressMeter:
         self._done.add(1, now_s)
         if began_s is not None:
             self._commit_took.add((now_s - began_s) * 1000, now_s)
+
+    def transaction(self, records: int) -> None:
+        """Note that a transaction of so many records was committed."""
+        self._transactions.add(records, time.monotonic())
 
     def not_committed(self) -> None:
         """Note that storing offsets failed; it is tried again."""
@@ -193,6 +198,9 @@ class ProgressMeter:
             "source-record-active-count": self.active,
             "source-record-active-count-avg": self._active.avg(at_s),
             "source-record-active-count-max": self._active.max(at_s),
+            "transaction-size-avg": self._transactions.avg(at_s),
+            "transaction-size-max": self._transactions.max(at_s),
+            "transaction-size-min": self._transactions.min(at_s),
         }
 
     def _of_sink(self, at_s: float) -> dict[str, float | None]:

@@ -6,12 +6,13 @@ import contextlib
 import gc
 import logging
 import random
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from penstock.api import Connector, Plugin, SinkConnector, SinkTask, SourceTask
-from penstock.errors import ConnectError
+from penstock.errors import AbortedError, ConnectError, FencedError, StorageError, TimedOutError
 from penstock.runtime.broker import Broker
 from penstock.runtime.brokers import connect_broker
 from penstock.runtime.connector_config import ConnectorPlan, plan
@@ -24,15 +25,27 @@ from penstock.runtime.pipeline.guard import RowGuard
 from penstock.runtime.plugins import registry
 from penstock.runtime.plugins.hooks import Notifier
 from penstock.runtime.providers import resolved
+from penstock.runtime.redaction import without_secrets
 from penstock.runtime.tasks.about import about
+from penstock.runtime.tasks.boundaries import Boundaries
 from penstock.runtime.tasks.build import build_chain, build_codec, configured
+from penstock.runtime.tasks.committer import Limits, taken_over
 from penstock.runtime.tasks.context import SinkContext, SourceContext
 from penstock.runtime.tasks.dead_letters import DeadLetterQueue, DeadLetters, make_topic
 from penstock.runtime.tasks.errant import ErrantReporter
+from penstock.runtime.tasks.exactly_once import ExactlyOnceRunner
+from penstock.runtime.tasks.fence import transactional_id
+from penstock.runtime.tasks.offset_topics import OffsetTopics, open_own
 from penstock.runtime.tasks.progress import Faults, ProgressMeter
 from penstock.runtime.tasks.report import FailureReports
 from penstock.runtime.tasks.sink import SinkTaskRunner
 from penstock.runtime.tasks.source import SourceTaskRunner
+from penstock.runtime.tasks.stored_offsets import (
+    OwnOffsets,
+    OwnTopicWriter,
+    TransactionOffsets,
+    WorkerOffsets,
+)
 from penstock.runtime.tasks.topics import TopicMaker
 from penstock.runtime.topic_creation import TopicCreation
 
@@ -42,6 +55,10 @@ log = logging.getLogger(__name__)
 
 FLUSH_INTERVAL_MS: Final = 60_000
 FLUSH_TIMEOUT_MS: Final = 5_000
+INIT_TIMEOUT_S: Final = 60.0
+"""How long a task waits for its transactional id; the coordinator may be on its way."""
+COMMIT_TIMEOUT_S: Final = 90.0
+"""How long a commit may take: more than transactions live, so that the broker's answer comes."""
 STOP_MARGIN_S: Final = 0.5
 """Kept back from the time to stop in good order, for the task's own stop and the clients' close."""
 MAX_RECORDS: Final = 1000
@@ -63,7 +80,11 @@ def run_task(command: StartTask, control: HostControl) -> None:
     except Exception as error:
         log.exception("task %s failed", task_id)
         notifier.task_failed(command.connector, command.task, error)
-        control.send(Failed(reason=_reason(error), trace=traceback.format_exc()))
+        told = without_secrets(traceback.format_exc())
+        # A broker that did not answer may do so, and a producer be fenced, at the next start.
+        curable = FencedError | AbortedError | TimedOutError | StorageError
+        fenced = command.exactly_once and isinstance(error, curable)
+        control.send(Failed(reason=without_secrets(_reason(error)), trace=told, fenced=fenced))
     else:
         notifier.task_stopped(command.connector, command.task)
         control.send(Stopped())
@@ -106,6 +127,8 @@ class _Run:
         task = configured(connector.task_class, config, "", f"task {self._id}")
         if issubclass(connector, SinkConnector):
             self._run_sink(task, wanted, broker)
+        elif command.exactly_once:
+            self._run_exactly_once(task, wanted, broker)
         else:
             self._run_source(task, wanted, broker)
 
@@ -166,13 +189,14 @@ class _Run:
         except ConnectError as problem:
             log.warning("the last dead letters are not stored: %s", problem)
 
-    def _settings(self, role: ClientRole) -> Any:
+    def _settings(self, role: ClientRole, transactional_id: str | None = None) -> Any:
         return split_prefix(
             self._worker,
             resolved(self._command.connector_config, self._worker),
             role=role,
             connector=self._id.connector,
             task=self._id.task,
+            transactional_id=transactional_id,
         )
 
     def _number_s(self, key: str, default_ms: int) -> float:
@@ -218,7 +242,8 @@ class _Run:
             settings.properties, client_id=settings.client_id, precise=precise
         )
         self._stack.callback(lambda: producer.close(0))
-        task.context = SourceContext(self._id, self._config, self._control)
+        stored, own_topic = self._own_topic(broker)
+        task.context = SourceContext(self._id, self._config, self._control, stored=stored)
         self._begin(task)
         runner = SourceTaskRunner(
             task=task,
@@ -230,6 +255,7 @@ class _Run:
             flush_timeout_s=self._number_s("offset.flush.timeout.ms", FLUSH_TIMEOUT_MS),
             refused=reports.failed if tolerant else None,
             ensure_topic=self._topic_maker(broker),
+            own_topic=own_topic,
         )
         self._measured(runner.progress, task, wanted)
         try:
@@ -241,6 +267,73 @@ class _Run:
                 runner.commit(1.0)
             raise
         runner.finish(self._grace_s())
+
+    def _run_exactly_once(
+        self, task: SourceTask[Any], wanted: ConnectorPlan, broker: Broker
+    ) -> None:
+        guard = self._guard(wanted, self._reports(wanted))
+        codec = build_codec(wanted, guard, self._stack)
+        chain = build_chain(wanted, guard, self._stack)
+        settings = self._settings(
+            ClientRole.SOURCE_PRODUCER,
+            transactional_id(self._worker, self._id.connector, self._id.task),
+        )
+        for note in settings.ignored:
+            log.warning("%s", note)
+        producer = broker.transactional_producer(settings.properties, client_id=settings.client_id)
+        self._stack.callback(lambda: producer.close(0))
+        if not taken_over(producer, self._control, INIT_TIMEOUT_S):
+            return
+        # Read only now: what an older instance had in an open transaction is gone for good.
+        raw = resolved(self._command.connector_config, self._worker)
+        stored, offsets = self._offsets(raw, broker, exactly_once=True)
+        flush_s = self._number_s("offset.flush.interval.ms", FLUSH_INTERVAL_MS)
+        boundaries = Boundaries.of(raw, flush_interval_s=flush_s, now_s=time.monotonic())
+        task.context = SourceContext(
+            self._id,
+            self._config,
+            self._control,
+            stored=stored,
+            requests=boundaries.requests,
+            exactly_once=True,
+        )
+        self._begin(task)
+        runner = ExactlyOnceRunner(
+            task=task,
+            chain=chain,
+            codec=codec,
+            producer=producer,
+            control=self._control,
+            boundaries=boundaries,
+            offsets=offsets,
+            limits=Limits(commit_s=COMMIT_TIMEOUT_S, flush_interval_s=flush_s),
+            ensure_topic=self._topic_maker(broker),
+        )
+        self._measured(runner.progress, task, wanted)
+        runner.run()
+
+    def _offsets(
+        self, raw: Mapping[str, str], broker: Broker, *, exactly_once: bool
+    ) -> tuple[WorkerOffsets | OwnOffsets, TransactionOffsets]:
+        topics = OffsetTopics.of(raw, self._worker, exactly_once=exactly_once)
+        theirs = WorkerOffsets(self._control)
+        if topics.own is None:
+            return theirs, TransactionOffsets(topics.worker, theirs)
+        own = open_own(topics.own, broker, self._worker, raw, task_id=self._id, stored=theirs)
+        return own, TransactionOffsets(topics.own, own)
+
+    def _own_topic(self, broker: Broker) -> tuple[OwnOffsets | None, OwnTopicWriter | None]:
+        """Open the connector's own offsets topic, where it has one."""
+        raw = resolved(self._command.connector_config, self._worker)
+        stored, offsets = self._offsets(raw, broker, exactly_once=False)
+        if not isinstance(stored, OwnOffsets):
+            return None, None
+        settings = self._settings(ClientRole.SOURCE_PRODUCER)
+        producer = broker.producer(
+            settings.properties, client_id=f"{settings.client_id}-offsets", precise=True
+        )
+        self._stack.callback(lambda: producer.close(0))
+        return stored, OwnTopicWriter(offsets, producer)
 
     def _run_sink(self, task: SinkTask[Any], wanted: ConnectorPlan, broker: Broker) -> None:
         letters = self._dead_letters(wanted, broker)

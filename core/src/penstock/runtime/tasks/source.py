@@ -21,6 +21,7 @@ from penstock.runtime.pipeline.codec import Encoded, RecordCodec, in_order
 from penstock.runtime.pipeline.failure import Failure, Polled
 from penstock.runtime.pipeline.policy import Stage
 from penstock.runtime.tasks.progress import ProgressMeter
+from penstock.runtime.tasks.stored_offsets import OwnTopicWriter
 from penstock.runtime.tasks.used_topics import UsedTopics
 
 __all__ = ["SourceTaskRunner"]
@@ -62,13 +63,16 @@ class SourceTaskRunner:
         flush_timeout_s: float,
         refused: Callable[[Failure], None] | None = None,
         ensure_topic: Callable[[str], None] | None = None,
+        own_topic: OwnTopicWriter | None = None,
     ) -> None:
         """Take a started task and its opened pipeline.
 
         ``refused`` is told of records that the broker does not take, which are then skipped; None
         fails the task with the first (``errors.tolerance``). ``ensure_topic`` is called with the
-        topic of each batch before it is sent; None leaves topics to the broker.
+        topic of each batch before it is sent; None leaves topics to the broker. ``own_topic``
+        takes the offsets first, where the connector has a topic of its own for them.
         """
+        self._own_topic = own_topic
         self._ensure_topic = ensure_topic
         self._task = task
         self._chain = chain
@@ -109,6 +113,8 @@ class SourceTaskRunner:
                 if polled is not None and len(polled):
                     self.progress.took(began_s)
                     self._send(polled)
+                elif isinstance(polled, Batch):
+                    self._note_places(polled)
             except RetriableError as problem:
                 log.warning("poll will be repeated in %.1f s: %s", backoff_s, problem)
                 self._control.wait(backoff_s)
@@ -161,6 +167,12 @@ class SourceTaskRunner:
         self.progress.filtered += gone - (self.progress.faults.skipped - skipped)
         for part in parts:
             self._send_part(poll, origin, part)
+
+    def _note_places(self, polled: Batch) -> None:
+        """Take a batch without rows: its places are stored once all before them are safe."""
+        origin = polled.origin
+        if isinstance(origin, SourceOrigin) and len(origin.partitions):
+            self._tracker.ack(self._tracker.submit(origin), range(len(origin.partitions)))
 
     def _drop_missing(self, poll: int, origin: SourceOrigin, parts: Sequence[Encoded]) -> int:
         """Acknowledge rows that transforms dropped or the policy skipped: nobody waits for them.
@@ -270,23 +282,39 @@ class SourceTaskRunner:
         self._unstored.extend(safe)
         if self._unstored:
             began_s = time.monotonic()
-            self._store_request += 1
-            pairs = [[dict(partition), dict(offset)] for partition, offset in self._unstored]
-            try:
-                answer = self._control.ask(StoreOffsets(self._store_request, pairs), timeout_s)
-            except RetriableError as problem:
+            problem = self._store(timeout_s)
+            if problem is not None:
                 self.progress.not_committed()
-                log.warning("offsets are not stored yet: %s", problem)
-                return
-            if isinstance(answer, OffsetsStored) and answer.error is not None:
-                self.progress.not_committed()
-                log.warning(
-                    "offsets are not stored, tried again at the next flush: %s", answer.error
-                )
+                log.warning("offsets are not stored, tried again at the next flush: %s", problem)
                 return
             self._unstored.clear()
             self.progress.was_committed(began_s)
         self._task.commit()
+
+    def _store(self, timeout_s: float) -> str | None:
+        """Store the offsets that are not yet; return why that did not succeed.
+
+        The worker's store follows the connector's own topic as well as it can, so that removing
+        ``offsets.storage.topic`` begins near the end. (source: ConnectorOffsetBackingStore)
+        """
+        if self._own_topic is not None:
+            try:
+                self._own_topic.save(self._unstored, timeout_s)
+            except ConnectError as problem:
+                return str(problem)
+        self._store_request += 1
+        pairs = [[dict(partition), dict(offset)] for partition, offset in self._unstored]
+        error: str | None = None
+        try:
+            answer = self._control.ask(StoreOffsets(self._store_request, pairs), timeout_s)
+        except RetriableError as problem:
+            error = str(problem)
+        else:
+            error = answer.error if isinstance(answer, OffsetsStored) else None
+        if error is not None and self._own_topic is not None:
+            log.warning("the worker's store does not have the newest offsets: %s", error)
+            return None
+        return error
 
 
 def _positions(origin: SourceOrigin) -> Batch:

@@ -11,8 +11,10 @@ from typing import Final
 from penstock.config import HIDDEN, ConfigInfos, ConfigValue, KeySpec, KeyType
 from penstock.errors import ConfigError, Problem
 from penstock.runtime.brokers import is_embedded
-from penstock.runtime.kafka.client_settings import ClientRole, split_prefix
+from penstock.runtime.kafka.client_settings import ClientRole, ClientSettings, split_prefix
+from penstock.runtime.kafka.oauth_allowed import split_allowed
 from penstock.runtime.kafka.properties import shown, translate
+from penstock.runtime.kafka.stores import with_pem_texts
 from penstock.runtime.override_policies import clients_in_use
 
 __all__ = ["add_overrides", "client_problems"]
@@ -65,7 +67,7 @@ def client_problems(
             continue
         settings = split_prefix(worker, texts, role=role, connector=texts.get("name", ""), task=0)
         try:
-            translate(settings.properties, role.kind, gssapi=True)
+            _translated(settings, role)
         except ConfigError as refused:
             # What is wrong with the worker's own properties is no fault of this connector.
             problems += [
@@ -74,3 +76,15 @@ def client_problems(
                 if f"{prefix}{one.key}" in texts
             ]
     return problems
+
+
+def _translated(settings: ClientSettings, role: ClientRole) -> None:
+    """Read stores and translate, as the client's own process will; raises ConfigError."""
+    own, allowed = split_allowed(settings.properties)
+    translate(
+        with_pem_texts(own),
+        role.kind,
+        oauth_urls=allowed.urls,
+        oauth_files=allowed.files,
+        gssapi=True,
+    )

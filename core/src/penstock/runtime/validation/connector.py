@@ -23,6 +23,7 @@ from penstock.runtime.restart_keys import restart_values
 from penstock.runtime.topic_creation import creation_notes, creation_values
 from penstock.runtime.validation.clients import add_overrides, client_problems
 from penstock.runtime.validation.defaults import show_defaults
+from penstock.runtime.validation.exactly_once import exactly_once_problems
 from penstock.runtime.validation.hiding import hide_resolved
 from penstock.runtime.validation.parts import add_converters, add_transforms, add_values
 from penstock.runtime.validation.versions import version_problems
@@ -81,6 +82,7 @@ def validate(raw: Mapping[str, str | None], worker: Mapping[str, str]) -> Config
     add_overrides(infos, texts, is_sink=is_sink)
     problems += failed
     problems += cross_problems(texts, is_sink=is_sink)
+    problems += exactly_once_problems(cls, texts, worker)
     problems += override_problems(texts, worker, is_sink=is_sink)
     problems += client_problems(texts, worker, is_sink=is_sink)
     problems += missing_topics(texts) if is_sink else []

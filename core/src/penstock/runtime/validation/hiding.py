@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
 from penstock.config import ConfigInfos, ConfigValue
 
 __all__ = ["hide_resolved"]
@@ -36,6 +38,33 @@ def hide_resolved(
             continue
         value.errors = [_replaced(one, longest_first, answers) for one in value.errors]
         value.recommended = [one for one in value.recommended if not _tells(one, longest_first)]
+    _hide_aliases(infos, given, texts)
+
+
+def _hide_aliases(
+    infos: ConfigInfos, given: Mapping[str, str], texts: Mapping[str, str | None]
+) -> None:
+    """Hide what became names of keys and groups: lists of transforms and predicates."""
+    names: dict[str, str] = {}
+    for key in ("transforms", "predicates"):
+        text, reference = texts.get(key), given.get(key)
+        if text is not None and reference is not None and text != reference:
+            aliases = (one.strip() for one in text.split(","))
+            names |= {one: reference for one in aliases if one and one not in reference}
+    if not names:
+        return
+    longest_first = sorted(names, key=len, reverse=True)
+    infos.groups[:] = [_replaced(group, longest_first, names) for group in infos.groups]
+    for value in infos.values:
+        if value.name.startswith(("transforms.", "predicates.")):
+            spec = value.spec
+            value.spec = attrs.evolve(
+                spec,
+                name=_replaced(spec.name, longest_first, names),
+                display_name=_replaced(spec.display_name, longest_first, names),
+                group=_replaced(spec.group or "", longest_first, names) or None,
+                dependents=tuple(_replaced(one, longest_first, names) for one in spec.dependents),
+            )
 
 
 def _hide_own(value: ConfigValue, reference: str) -> None:

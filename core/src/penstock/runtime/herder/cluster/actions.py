@@ -13,9 +13,12 @@ from penstock.runtime.storage.config_records import ConfigRecord
 from penstock.runtime.storage.status_records import Status, StatusKey, TopicUse, TopicUseKey
 
 __all__ = [
+    "AskFence",
     "CatchUp",
+    "ClaimWrites",
     "ElsewhereError",
     "EndLeases",
+    "FenceProducers",
     "GrantLease",
     "LeaveGroup",
     "MakeSessionKey",
@@ -75,6 +78,11 @@ class CatchUp(Action):
 
 
 @attrs.frozen
+class ClaimWrites(Action):
+    """Let no former leader write to the config topic any more, where the leader's writer can."""
+
+
+@attrs.frozen
 class Rejoin(Action):
     """Join the group again, so that its leader shares anew."""
 
@@ -100,6 +108,24 @@ class PublishTasks(Action):
     name: str
     url: str
     configs: Sequence[Mapping[str, str]]
+
+
+@attrs.frozen
+class AskFence(Action):
+    """Ask the leader to fence older tasks (``PUT .../fence``, signed); a FenceTold answers."""
+
+    name: str
+    generation: int
+    url: str
+
+
+@attrs.frozen
+class FenceProducers(Action):
+    """Fence the producers of a connector's tasks 0 to ``tasks - 1``; answered ProducersFenced."""
+
+    name: str
+    tasks: int
+    config: Mapping[str, str]
 
 
 @attrs.frozen

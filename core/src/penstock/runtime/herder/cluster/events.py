@@ -14,10 +14,12 @@ from penstock.runtime.storage.status_records import Status, StatusKey, TopicUse,
 __all__ = [
     "Allocation",
     "ConfigRead",
+    "FenceTold",
     "Joined",
     "LeaseGiven",
     "Left",
     "Member",
+    "ProducersFenced",
     "Published",
     "StatusRead",
     "Tick",
@@ -120,3 +122,20 @@ class Published:
 
     name: str
     error: str | None = None
+
+
+@attrs.frozen
+class FenceTold:
+    """The leader has answered an AskFence; ``error`` None: older tasks can send no more."""
+
+    name: str
+    generation: int
+    error: Exception | None = None
+
+
+@attrs.frozen
+class ProducersFenced:
+    """The brokers have answered a FenceProducers."""
+
+    name: str
+    error: Exception | None = None

@@ -17,6 +17,7 @@ from penstock.runtime.herder import commands as cmd
 from penstock.runtime.herder.asked import Requested, Validated
 from penstock.runtime.herder.cluster.actions import (
     CatchUp,
+    ClaimWrites,
     EndLeases,
     GrantLease,
     LeaveGroup,
@@ -28,16 +29,20 @@ from penstock.runtime.herder.cluster.actions import (
 from penstock.runtime.herder.cluster.events import (
     Allocation,
     ConfigRead,
+    FenceTold,
     Joined,
     LeaseGiven,
     Left,
+    ProducersFenced,
     Published,
     StatusRead,
     Tick,
     Written,
 )
+from penstock.runtime.herder.cluster.fencing import asked_again, producers_fenced
 from penstock.runtime.herder.cluster.leading import clear_statuses, renew_key
 from penstock.runtime.herder.cluster.places import (
+    fence_done,
     mirror,
     settle,
     settle_connector,
@@ -100,6 +105,8 @@ ClusterEvent = (
     | Left
     | Written
     | Published
+    | FenceTold
+    | ProducersFenced
     | Tick
 )
 
@@ -130,6 +137,8 @@ class ClusterHerder:
             Written: self._written,
             StatusRead: self._status_read,
             Published: self._published,
+            FenceTold: self._fence_told,
+            ProducersFenced: self._producers_fenced,
             Tick: self._tick,
             Left: self._left_group,
             LeaseGiven: self._lease_given,
@@ -217,8 +226,15 @@ class ClusterHerder:
         self.state.publishing.pop(event.name, None)
         return []
 
+    def _fence_told(self, event: FenceTold) -> Sequence[Action]:
+        return fence_done(self.state, event.name, event.generation, event.error)
+
+    def _producers_fenced(self, event: ProducersFenced) -> Sequence[Action]:
+        return producers_fenced(self.state, event.name, event.error)
+
     def _joined(self, event: Joined) -> list[Action]:
         state = self.state
+        led = state.is_leader
         kept = Allocation() if event.eager else state.owned.minus(event.revoked)
         state.group = event
         state.rebalances += 1
@@ -230,6 +246,8 @@ class ClusterHerder:
         state.leaving = Allocation() if event.eager else leaving
         show_anew(state, event.added)
         actions: list[Action] = [Rejoin()] if event.outdated else []
+        if state.is_leader and not led and state.limits.fences_leaders:
+            actions.append(ClaimWrites())
         if state.is_behind:
             state.behind_since_ms = state.now_ms
             actions += [CatchUp(), Wake(state.now_ms + state.limits.sync_timeout_ms)]
@@ -314,6 +332,8 @@ class ClusterHerder:
         actions = [*ask_again(state), *renew_key(state)]
         for name in state.owned.connectors:
             actions += heal(state, name)
+        for name in asked_again(state):
+            actions += settle_connector(state, name)
         recovered = self._recovery.step(state.here.slots, event.now_ms)
         if recovered:
             actions += self._told(recovered)

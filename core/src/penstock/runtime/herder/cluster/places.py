@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from penstock.runtime.herder.cluster.actions import Rejoin, Release, WriteStatus
 from penstock.runtime.herder.cluster.events import Allocation
+from penstock.runtime.herder.cluster.fencing import ask_fence, fence_answered, is_fenced
 from penstock.runtime.herder.cluster.state import ClusterState
 from penstock.runtime.herder.state import (
     Action,
@@ -19,11 +20,19 @@ from penstock.runtime.herder.state import (
     Spec,
     reconcile,
 )
-from penstock.runtime.model import State, TargetState, TaskId
+from penstock.runtime.model import ConnectorType, State, TargetState, TaskId
 from penstock.runtime.storage.config_fold import ConnectorState
 from penstock.runtime.storage.status_records import Status
 
-__all__ = ["mirror", "released", "settle", "settle_connector", "show_anew", "tell_statuses"]
+__all__ = [
+    "fence_done",
+    "mirror",
+    "released",
+    "settle",
+    "settle_connector",
+    "show_anew",
+    "tell_statuses",
+]
 
 _CAREFUL = frozenset({State.UNASSIGNED, State.FAILED})
 
@@ -77,31 +86,64 @@ def _place(state: ClusterState, key: HostKey) -> Sequence[Action]:
     if spec is not None and state.is_behind and slot.phase is Phase.IDLE:
         return []  # what is new here waits until its configuration is surely the right one
     slot.want(spec, paused=target is TargetState.PAUSED)
+    slot.held = spec is not None and spec.exactly_once and not is_fenced(state, _connector(key))
     if target is TargetState.STOPPED and isinstance(key, str):
         slot.state = State.STOPPED
         slot.trace = ""
-    actions = reconcile(slot)
+    actions: Sequence[Action] = reconcile(slot)
+    if slot.held and slot.phase is Phase.IDLE and not slot.failed:
+        actions = _wait_for_fence(state, slot)
     if slot.wanted is None and slot.phase is Phase.IDLE and slot.state is not State.STOPPED:
         del state.here.slots[key]
     return actions
 
 
+def _wait_for_fence(state: ClusterState, slot: Slot) -> Sequence[Action]:
+    """Have older tasks fenced; what goes wrong is the state of the task until it is cured."""
+    name = _connector(slot.key)
+    actions = ask_fence(state, name, fence_done)
+    problem = state.fences[name].problem
+    if slot.held and problem:
+        slot.state, slot.trace = State.FAILED, problem
+    return actions
+
+
+def fence_done(
+    state: ClusterState, name: str, generation: int, error: Exception | None
+) -> Sequence[Action]:
+    """Take the leader's answer, and start what waited for it."""
+    actions = [
+        *fence_answered(state, name, generation, error),
+        *settle_connector(state, name),
+    ]
+    return [*actions, *tell_statuses(state, [slot.key for slot in state.here.tasks_of(name)])]
+
+
+def _connector(key: HostKey) -> str:
+    return key.connector if isinstance(key, TaskId) else key
+
+
 def _wanted(state: ClusterState, key: HostKey) -> tuple[Spec | None, TargetState]:
-    name = key.connector if isinstance(key, TaskId) else key
+    name = _connector(key)
     found = state.snapshot.connectors.get(name)
     if found is None or not state.owns(key):
         return None, TargetState.STARTED
     if isinstance(key, TaskId):
-        return _task_spec(found, key), found.target
+        return _task_spec(state, found, key), found.target
     spec = None if found.target is TargetState.STOPPED else Spec(dict(found.config))
     return spec, found.target
 
 
-def _task_spec(found: ConnectorState, task: TaskId) -> Spec | None:
+def _task_spec(state: ClusterState, found: ConnectorState, task: TaskId) -> Spec | None:
     if found.target is TargetState.STOPPED or task.task >= len(found.tasks):
         return None
     # Not the newest configuration of the connector, but the one its tasks were made from.
-    return Spec(dict(found.tasks[task.task]), dict(found.applied or found.config))
+    config, of_connector = dict(found.tasks[task.task]), dict(found.applied or found.config)
+    entry = state.here.connectors.get(task.connector)
+    is_source = entry is not None and entry.type is ConnectorType.SOURCE
+    if state.limits.exactly_once and is_source:
+        return Spec(config, of_connector, exactly_once=True, generation=found.generation)
+    return Spec(config, of_connector)
 
 
 def released(state: ClusterState) -> list[Action]:

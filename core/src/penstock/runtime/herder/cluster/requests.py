@@ -21,6 +21,7 @@ from penstock.runtime.herder.asked import Requested, Validated
 from penstock.runtime.herder.changes import config_of, offsets_work, patched, refusal
 from penstock.runtime.herder.cluster import views
 from penstock.runtime.herder.cluster.actions import ElsewhereError, WriteTopicUse
+from penstock.runtime.herder.cluster.fencing import begin_fencing
 from penstock.runtime.herder.cluster.state import ClusterState
 from penstock.runtime.herder.cluster.tasks import task_groups, write
 from penstock.runtime.herder.state import (
@@ -32,7 +33,7 @@ from penstock.runtime.herder.state import (
     Validate,
     reconcile,
 )
-from penstock.runtime.model import TargetState
+from penstock.runtime.model import ConnectorType, TargetState
 from penstock.runtime.storage.config_fold import ConnectorState
 from penstock.runtime.storage.config_records import (
     ConfigRecord,
@@ -74,6 +75,7 @@ class Requests:
             cmd.RestartConnector: self._restart,
             cmd.RestartTask: self._restart_task,
             cmd.PutTaskConfigs: self._put_task_configs,
+            cmd.FenceTasks: self._fence_tasks,
             cmd.SetClusterLevel: self._set_level,
         }
 
@@ -166,7 +168,16 @@ class Requests:
 
     def _alter_offsets(self, request: int, command: cmd.AlterOffsets) -> Sequence[Action]:
         self._state.must_lead()
-        return [offsets_work(request, command, self._entry(command.name))]
+        entry = self._entry(command.name)
+        work = offsets_work(request, command, entry)
+        if not (self._state.limits.exactly_once and entry.type is ConnectorType.SOURCE):
+            return [work]
+
+        def fenced(error: Exception | None) -> Sequence[Action]:
+            return [work] if error is None else [Reply(request, None, error)]
+
+        # Whoever still runs a task of it somewhere must not store offsets over these.
+        return begin_fencing(self._state, command.name, fenced)
 
     def _put(self, request: int, command: cmd.PutConnector) -> Sequence[Action]:
         self._state.must_lead()
@@ -218,6 +229,10 @@ class Requests:
         self._state.must_lead()
         self._found(command.name)
         return self._write(request, task_groups(command.name, command.configs))
+
+    def _fence_tasks(self, request: int, command: cmd.FenceTasks) -> Sequence[Action]:
+        self._state.must_lead()
+        return begin_fencing(self._state, command.name, lambda error: [Reply(request, None, error)])
 
     def _set_level(self, request: int, command: cmd.SetClusterLevel) -> Sequence[Action]:
         return self._write(request, [[LoggerLevel(command.logger, command.level)]])

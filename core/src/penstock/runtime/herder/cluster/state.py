@@ -33,6 +33,8 @@ class ClusterLimits:
         unsync_backoff_ms: how long it stays out of the group then.
         key_ttl_ms: age at which the leader makes a new session key.
         topic_tracking: whether it is kept which topics a connector uses.
+        exactly_once: whether sources deliver exactly once.
+        fences_leaders: whether a leader sees to it that former ones write no more.
     """
 
     sync_timeout_ms: int = 3_000
@@ -41,6 +43,8 @@ class ClusterLimits:
     key_algorithm: str = "HmacSHA256"
     key_bytes: int = 32
     topic_tracking: bool = True
+    exactly_once: bool = False
+    fences_leaders: bool = False
 
 
 @attrs.define
@@ -59,6 +63,8 @@ class ClusterState:
         group: the last rebalance; None while this worker is no member.
         ready: the config topic was read to its end once.
         shown: what was written of each host, to write changes only.
+        fences: by connector, whether older tasks can send no more.
+        fencing: the leader's rounds of it.
         rebalances: how many this worker has completed; ``rebalanced_ms`` is when the last was.
     """
 
@@ -81,6 +87,8 @@ class ClusterState:
     last_write: int = 0
     shown: dict[HostKey, Shown] = attrs.field(factory=dict)
     publishing: dict[str, Any] = attrs.field(factory=dict)
+    fences: dict[str, Any] = attrs.field(factory=dict)
+    fencing: dict[str, Any] = attrs.field(factory=dict)
     key_asked: bool = False
     rejoin_at_ms: int | None = None
     rebalances: int = 0
