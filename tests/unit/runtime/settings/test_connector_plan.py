@@ -166,10 +166,6 @@ def test_keys_of_the_other_way_are_the_connectors_own() -> None:
     assert "exactly.once.support" in problems(sink, is_sink=None)
 
 
-def test_exactly_once_that_is_required_is_refused() -> None:
-    found = problems({"exactly.once.support": "Required"}, is_sink=False)
-    assert "cannot deliver exactly once" in found["exactly.once.support"]
-
 
 def test_nul_is_refused_anywhere_without_showing_the_value() -> None:
     found = problems({"file": "secret\0"})
