@@ -257,3 +257,18 @@ def check_places(place: str, text: str) -> list[str]:
         for number, line in enumerate(text.splitlines(), 1)
         if (found := _MACHINE.search(line) or _REGISTRY.search(line))
     ]
+
+
+def check_test_names(places: Collection[str]) -> list[str]:
+    """Test files outside packages have names of their own: pytest imports them by file name."""
+    folders = {place.rpartition("/")[0] for place in places if place.endswith("/__init__.py")}
+    owners: dict[str, str] = {}
+    problems: list[str] = []
+    for place in sorted(places):
+        folder, _, name = place.rpartition("/")
+        if folder in folders or not name.startswith("test_"):
+            continue
+        first = owners.setdefault(name, place)
+        if first != place:
+            problems.append(f"{place}: is named like {first}; pytest could import only one")
+    return problems

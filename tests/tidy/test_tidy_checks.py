@@ -240,3 +240,11 @@ def test_command_that_does_not_exist_is_a_problem(command: str, *, wrong: bool) 
         "a.md", text, sessions={"tests", "lint"}, subcommands={"demo"}
     )
     assert bool(found) is wrong
+
+
+def test_test_files_of_one_name_are_a_problem() -> None:
+    twins = ["tests/a/test_x.py", "tests/b/test_x.py", "tests/c/__init__.py", "tests/c/test_x.py"]
+    assert checks.check_test_names(twins) == [
+        "tests/b/test_x.py: is named like tests/a/test_x.py; pytest could import only one"
+    ]
+    assert not checks.check_test_names(twins[1:])

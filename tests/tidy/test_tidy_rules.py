@@ -78,6 +78,11 @@ def test_every_distribution_is_looked_at() -> None:
     assert found == set(repo.FOLDERS)
 
 
+def test_test_files_have_names_of_their_own() -> None:
+    places = [str(path.relative_to(repo.ROOT)) for path in repo.project_files()]
+    none(checks.check_test_names([place for place in places if place.startswith("tests/")]))
+
+
 def test_decisions_are_indexed_and_whole() -> None:
     folder = repo.ROOT / "docs/adr"
     files = [path for path in sorted(folder.glob("*.md")) if path.name != "README.md"]
