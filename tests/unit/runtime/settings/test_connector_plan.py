@@ -166,7 +166,6 @@ def test_keys_of_the_other_way_are_the_connectors_own() -> None:
     assert "exactly.once.support" in problems(sink, is_sink=None)
 
 
-
 def test_nul_is_refused_anywhere_without_showing_the_value() -> None:
     found = problems({"file": "secret\0"})
     assert "NUL" in found["file"]
