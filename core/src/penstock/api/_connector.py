@@ -36,12 +36,17 @@ class ConnectorContext(Protocol):
 class Connector(Plugin[C]):
     """Watches what there is to copy, and says how to split it. Copies nothing itself.
 
-    Use :class:`SourceConnector` or :class:`SinkConnector`. Runs in a process of its own, by
-    default; nothing it does can stop another connector.
+    Use :class:`SourceConnector` or :class:`SinkConnector`. Runs in a process of its own, as do
+    its tasks; a worker of many has them share processes (``task.processes.max``).
+
+    Attributes:
+        own_process: whether connector and tasks can share a process with no others, since they
+            bring what a process can have only once, such as a Java virtual machine.
     """
 
     context: ConnectorContext
     task_class: ClassVar[type[Any]]
+    own_process: ClassVar[bool] = False
 
     def start(self) -> None:
         """Begin watching.

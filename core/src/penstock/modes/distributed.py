@@ -115,7 +115,12 @@ class ClusterWorker:
             drivers[0].wake_at(time_s)
 
         topics = open_topics(own, self._raw, post)
-        worker = Worker(store=topics.offsets, isolation=own.task_isolation, worker=self._raw)
+        worker = Worker(
+            store=topics.offsets,
+            isolation=own.task_isolation,
+            processes_max=own.task_processes_max,
+            worker=self._raw,
+        )
         group = ConnectGroup(own, url, topics.config, post, self._clock)
         membership = group.membership(self._raw)
         actions = ClusterActions(

@@ -78,7 +78,13 @@ class StandaloneWorker:
         except StorageError as problem:
             raise StartupError(str(problem)) from problem
         # First of all: its imports take as long as ours, so they overlap.
-        worker = Worker(store=store, isolation=self._settings.task_isolation, worker=self._raw)
+        own = self._settings
+        worker = Worker(
+            store=store,
+            isolation=own.task_isolation,
+            processes_max=own.task_processes_max,
+            worker=self._raw,
+        )
         try:
             return await self._serve(worker, connectors, on_ready)
         finally:

@@ -24,6 +24,7 @@ from penstock.runtime.connector_keys import (
     SourceKeys,
     TransformKeys,
 )
+from penstock.runtime.isolation_keys import isolation_values
 from penstock.runtime.override_policies import override_problems
 from penstock.runtime.pipeline.policy import ErrorPolicy
 from penstock.runtime.plugins.names import side_of
@@ -161,7 +162,7 @@ def _problems(
         checked += ConfigSpec.of(SinkKeys).check(raw)
     if is_sink is not True:
         checked += ConfigSpec.of(SourceKeys).check(raw)
-    checked += restart_values(raw)
+    checked += [*restart_values(raw), *isolation_values(raw)]
     checked += [] if is_sink else creation_values(raw, worker)
     for kind, keys in (
         ("transforms", TransformKeys),

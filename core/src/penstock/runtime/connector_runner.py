@@ -50,8 +50,8 @@ def run_connector(command: StartConnector, control: HostControl) -> None:
     bind_context(f"{command.connector}|worker")
     runner = _ConnectorRunner(command, control)
     try:
-        runner.make(command)
-        runner.run()
+        if runner.make(command):
+            runner.run()
     except BaseException as problem:  # noqa: BLE001 - a connector's SystemExit is a failure too
         runner.fail(problem)
         runner.end()
@@ -98,16 +98,23 @@ class _ConnectorRunner:
         self._connector: Connector[Any] | None = None
         self._is_started = False
 
-    def make(self, command: StartConnector) -> None:
-        """Load the class, parse its configuration, make and open the connector."""
+    def make(self, command: StartConnector) -> bool:
+        """Load the class, parse its configuration, make and open the connector.
+
+        Returns:
+            False when the connector is to be made in a process of its own instead.
+        """
         who = f"connector '{self._name}'"
         raw = resolved(self._given, command.worker)
         cls = _connector_class(raw, who)
+        if cls.own_process and not self._control.claim_process():
+            return False
         self._context = _Context(self._name, raw, self._control)
         self._connector = cls(cls.config_spec().parse(raw, who=who))
         self._connector.context = self._context
         self._connector.open()
         self._control.send(ConnectorReady(_type_of(cls).value, cls.version()))
+        return True
 
     def run(self) -> None:
         """Follow the worker's wishes until it wants an end."""

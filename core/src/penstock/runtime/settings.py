@@ -128,7 +128,15 @@ class WorkerSettings:
     task_isolation: Literal["process", "thread"] = key(
         default="process",
         importance="low",
-        doc="process: every task in a process of its own. thread: all in the worker.",
+        doc="process: tasks in processes of their own, or shared by a few, see "
+        "task.processes.max. thread: all in the worker.",
+    )
+    task_processes_max: int | None = key(
+        default=None,
+        min=1,
+        importance="low",
+        doc="How many processes there may be for connectors and tasks; the next ones share them, "
+        "each in a thread. By default 16, or twice the processors where that is more.",
     )
     listeners: list[str] = key(
         default=["http://:8083"],

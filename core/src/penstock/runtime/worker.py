@@ -1,13 +1,15 @@
 """The worker: it runs connectors, tasks and calls, each in a host of its own.
 
-The herder decides what runs; the worker has it run and tells what becomes of it. It never runs
-plugin code itself, unless ``task.isolation`` is ``thread``.
+A host is a process; from ``task.processes.max`` on, connectors and tasks share them. The herder
+decides what runs; the worker has it run and tells what becomes of it. It never runs plugin code
+itself, unless ``task.isolation`` is ``thread``.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -17,6 +19,7 @@ from penstock.errors import ConflictError
 from penstock.runtime.clock import Clock, SystemClock
 from penstock.runtime.host.call_desk import CallDesk
 from penstock.runtime.host.exits import HostExited
+from penstock.runtime.host.launch import Launcher
 from penstock.runtime.host.loop import Loop
 from penstock.runtime.host.messages import (
     Call,
@@ -33,16 +36,20 @@ from penstock.runtime.host.processes import (
     client_module,
     forward_to_stderr,
 )
+from penstock.runtime.host.sharing import SharingLauncher
 from penstock.runtime.host.storage import OffsetDesk
 from penstock.runtime.host.supervisor import HostKey, OnEvent, Supervisor, key_of
 from penstock.runtime.host.threads import ThreadLauncher
 from penstock.runtime.levels import LevelBook
 from penstock.runtime.offsets.store import ConnectorOffsets, OffsetStore
 
-__all__ = ["HostExited", "HostKey", "OnEvent", "Worker"]
+__all__ = ["PROCESSES_MAX", "HostExited", "HostKey", "OnEvent", "Worker"]
 
 log = logging.getLogger(__name__)
 
+PROCESSES_MAX: Final = 16
+"""How many processes a worker has for connectors and tasks before they share them, by default;
+twice the processors where that is more. Few enough for a worker of hundreds to stay small."""
 CLOSE_MARGIN_S: Final = 5.0
 """How long ``close`` waits, beyond the time the hosts are given, for what it had to kill."""
 
@@ -61,6 +68,7 @@ class Worker:
         *,
         store: OffsetStore,
         isolation: Literal["process", "thread"] = "process",
+        processes_max: int | None = None,
         worker: Mapping[str, str] | None = None,
         preload: Sequence[str] = PRELOAD,
         on_event: OnEvent | None = None,
@@ -72,6 +80,8 @@ class Worker:
         Args:
             store: the offsets of source tasks; used on the worker's storage thread from now on.
             isolation: ``task.isolation``, whether a host is a process or a thread.
+            processes_max: ``task.processes.max``, how many processes there may be for connectors
+                and tasks before they begin to share them; None: the default.
             worker: the worker's properties; they say which broker's client is preloaded.
             preload: modules that the fork server imports for all hosts, besides that client.
             on_event: who hears of hosts; may be set later as an attribute.
@@ -96,9 +106,16 @@ class Worker:
             modules = [*preload, client_module(worker or {})]
             self._launcher = ProcessLauncher(self._loop, preload=modules, forward=forward)
         self._offsets = OffsetDesk(store)
-        self._supervisor = Supervisor(
-            self._loop, self._launcher, self._offsets, self._tell, self._look_idle
-        )
+        hosts: Launcher = self._launcher
+        self._sharing: SharingLauncher | None = None
+        if isinstance(self._launcher, ProcessLauncher):
+            hosts = self._sharing = SharingLauncher(
+                self._loop,
+                self._launcher,
+                processes_max or max(PROCESSES_MAX, 2 * (os.cpu_count() or 1)),
+                self._look_idle,
+            )
+        self._supervisor = Supervisor(self._loop, hosts, self._offsets, self._tell, self._look_idle)
         self._calls = CallDesk(self._loop, self._launcher, self._look_idle)
         self._loop.start()
 
@@ -219,7 +236,9 @@ class Worker:
         self._look_idle()
 
     def _look_idle(self) -> None:
-        if self._closed.is_set() and self._supervisor.is_idle and self._calls.is_idle:
+        if not self._closed.is_set() or not (self._supervisor.is_idle and self._calls.is_idle):
+            return
+        if self._sharing is None or self._sharing.is_idle:
             self._idle.set()
 
     def _tell(self, key: HostKey, incarnation: int, event: Event | HostExited) -> None:

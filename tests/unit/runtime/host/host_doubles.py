@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from penstock.errors import ConfigError, Problem
@@ -69,6 +70,20 @@ def _spin(command: StartTask, control: HostControl) -> None:
         pass
 
 
+def _haunt(command: StartTask, control: HostControl) -> None:
+    """Never stop; make a file once the lease is gone."""
+    control.send(Running(str(os.getpid())))
+    while control.has_lease:
+        control.wait(LONG_S)
+    Path(command.config["file"]).write_text("no lease", "ascii")
+    threading.Event().wait()
+
+
+def _alone(command: StartTask, control: HostControl) -> None:
+    if control.claim_process():
+        _idle(command, control)
+
+
 def _raise(command: StartTask, control: HostControl) -> None:
     raise ValueError("boom")
 
@@ -117,6 +132,8 @@ _TASKS: dict[str, Callable[[StartTask, HostControl], None]] = {
     "idle": _idle,
     "block": _block,
     "spin": _spin,
+    "haunt": _haunt,
+    "alone": _alone,
     "raise": _raise,
     "exit": _exit,
     "die": _die,

@@ -12,8 +12,18 @@ from typing import Final
 
 from penstock.errors import PenstockError
 from penstock.runtime.host.frames import FrameReader, pack_frame
+from penstock.runtime.host.guests import Guests
 from penstock.runtime.host.inbox import Inbox
-from penstock.runtime.host.messages import Command, Event, Progress, decode, encode
+from penstock.runtime.host.messages import (
+    Command,
+    Event,
+    GuestCommand,
+    GuestEvent,
+    NeedsProcess,
+    Progress,
+    decode,
+    encode,
+)
 
 __all__ = ["ChannelControl", "receive_command"]
 
@@ -49,9 +59,12 @@ class ChannelControl(Inbox):
     ends at once, whatever it was doing: nobody would hear of its work.
     """
 
-    def __init__(self, channel: socket.socket, frames: FrameReader, *, paused: bool) -> None:
+    def __init__(
+        self, channel: socket.socket, frames: FrameReader, guests: Guests, *, paused: bool
+    ) -> None:
         """Take a connected, blocking socket; nothing is read before :meth:`start`."""
         super().__init__(paused=paused)
+        self._guests = guests
         self._channel = channel
         self._frames = frames
         self._sending = threading.Lock()  # keeps the frames of two threads apart
@@ -72,9 +85,25 @@ class ChannelControl(Inbox):
         """
         frame = pack_frame(encode(event))
         with self._sending, contextlib.suppress(OSError):  # an OSError: the worker is gone
-            if isinstance(event, Progress) and not self._writable.poll(0):
+            if _is_figures(event) and not self._writable.poll(0):
                 return
             self._channel.sendall(frame)
+
+    def claim_process(self) -> bool:
+        """See :class:`penstock.runtime.host.control.HostControl`; keeps guests away."""
+        self.send(NeedsProcess())
+        return True
+
+    def deliver(self, command: Command) -> None:
+        """See :class:`Inbox`."""
+        if isinstance(command, GuestCommand):
+            self._guests.take(command, self.send)
+        else:
+            super().deliver(command)
+
+    def wait_for_guests(self) -> None:
+        """Wait until nobody lives in this process any more. Called by: the host's main thread."""
+        self._guests.wait_for_end(self.send)
 
     def _read(self) -> None:
         try:
@@ -87,3 +116,9 @@ class ChannelControl(Inbox):
                 sys.stderr.flush()
         finally:
             os._exit(_EXIT_WORKER_GONE)
+
+
+def _is_figures(event: Event) -> bool:
+    if isinstance(event, GuestEvent):
+        return bool(event.message[0] == Progress.__name__)
+    return isinstance(event, Progress)

@@ -65,3 +65,10 @@ class HostControl(Protocol):
         Raises:
             RetriableError: no answer within ``timeout_s``.
         """
+
+    def claim_process(self) -> bool:
+        """Ask for a process that no other connector or task lives in.
+
+        Returns:
+            Whether this one is; if not, the runner ends at once and is started again in its own.
+        """

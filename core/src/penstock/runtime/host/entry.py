@@ -15,6 +15,7 @@ from penstock.runtime.host.channel import ChannelControl, receive_command
 from penstock.runtime.host.control import HostControl
 from penstock.runtime.host.failures import failure
 from penstock.runtime.host.frames import FrameReader
+from penstock.runtime.host.guests import Guests
 from penstock.runtime.host.messages import Call, Command, StartConnector, StartTask
 
 __all__ = ["RUNNERS", "load_function", "main", "run"]
@@ -42,7 +43,7 @@ def load_function(target: str) -> Callable[..., Any]:
 def run(command: Command, control: HostControl) -> None:
     """Run a connector, a task or a call to its end; whatever it raises becomes Failed.
 
-    Called by: the main thread of a process host, the thread of a thread host.
+    Called by: the main thread of a process host, the thread of a guest or a thread host.
     """
     try:
         load_function(RUNNERS[type(command)])(command, control)
@@ -50,8 +51,11 @@ def run(command: Command, control: HostControl) -> None:
         control.send(failure(problem))
 
 
-def main(channel: socket.socket) -> int:
-    """Run a host on its control channel and return the exit code of its process."""
+def main(channel: socket.socket, set_title: Callable[[str], None]) -> int:
+    """Run a host on its control channel and return the exit code of its process.
+
+    ``set_title`` changes what is shown of the process, when others come to share it.
+    """
     faulthandler.enable()
     for number in (signal.SIGINT, signal.SIGTERM):
         # These go to every process when a terminal or an init system ends the worker, which
@@ -62,11 +66,14 @@ def main(channel: socket.socket) -> int:
     if not commands:
         return _EXIT_WORKER_GONE
     _set_up_logging(commands[0])
-    control = ChannelControl(channel, frames, paused=getattr(commands[0], "paused", False))
+    guests = Guests(run, commands[0], set_title)
+    paused = getattr(commands[0], "paused", False)
+    control = ChannelControl(channel, frames, guests, paused=paused)
     for early in commands[1:]:
         control.deliver(early)
     control.start()
     run(commands[0], control)
+    control.wait_for_guests()
     return 0
 
 

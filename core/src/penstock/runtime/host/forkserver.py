@@ -158,7 +158,7 @@ class ForkServer:
             self._title.set(title)
             from penstock.runtime.host import entry  # noqa: PLC0415 - preloaded by now
 
-            code = entry.main(socket.socket(fileno=control))
+            code = entry.main(socket.socket(fileno=control), self._title.set)
         except BaseException:  # noqa: BLE001 - a host must not return into the server's loop
             sys.excepthook(*sys.exc_info())
         finally:

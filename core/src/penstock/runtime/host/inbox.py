@@ -99,6 +99,10 @@ class Inbox(abc.ABC):
     def send(self, event: Event) -> None:
         """See :class:`penstock.runtime.host.control.HostControl`."""
 
+    def claim_process(self) -> bool:
+        """See :class:`penstock.runtime.host.control.HostControl`."""
+        return True
+
     def ask(self, request: LoadOffsets | StoreOffsets, timeout_s: float) -> Command:
         """See :class:`penstock.runtime.host.control.HostControl`."""
         answer = OffsetsLoaded if isinstance(request, LoadOffsets) else OffsetsStored

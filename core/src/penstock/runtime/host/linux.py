@@ -18,6 +18,7 @@ __all__ = [
     "adopt_orphans",
     "be_killed_first",
     "die_with_parent",
+    "name_thread",
     "running_threads",
 ]
 
@@ -65,6 +66,12 @@ def be_killed_first() -> None:
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, "ascii")
 
 
+def name_thread(title: str) -> None:
+    """Show the end of a title as the name of the thread that calls."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_NAME, title.encode(errors="replace")[-_NAME_BYTES:], 0, 0, 0)
+
+
 class ProcessTitle:
     """Changes what ``ps`` shows. Made once in the fork server; its children inherit it."""
 
@@ -82,12 +89,12 @@ class ProcessTitle:
                 self._start, self._size = start, end - start
 
     def set(self, title: str) -> None:
-        """Show ``penstock: title``, cut to what fits, and its end as the short name."""
-        data = title.encode(errors="replace")
-        if _PRCTL is not None:
-            _PRCTL(_PR_SET_NAME, data[-_NAME_BYTES:], 0, 0, 0)
+        """Show ``penstock: title``, cut to what fits, and its end as the caller's short name."""
+        name_thread(title)
         if self._size:
-            shown = (b"penstock: " + data)[: self._size - 2].ljust(self._size - 1, b"\0")
+            shown = (b"penstock: " + title.encode(errors="replace"))[: self._size - 2].ljust(
+                self._size - 1, b"\0"
+            )
             # A last byte that is not zero tells the kernel to show the text up to its first zero.
             ctypes.memmove(self._start, shown + b".", self._size)
 

@@ -25,10 +25,14 @@ __all__ = [
     "ConnectorReady",
     "Event",
     "Failed",
+    "GuestCommand",
+    "GuestEnded",
+    "GuestEvent",
     "Lease",
     "LoadOffsets",
     "MakeTaskConfigs",
     "Message",
+    "NeedsProcess",
     "OffsetsLoaded",
     "OffsetsStored",
     "Pause",
@@ -47,6 +51,8 @@ __all__ = [
     "TopicsUsed",
     "decode",
     "encode",
+    "pack",
+    "unpack",
 ]
 
 
@@ -165,6 +171,38 @@ class OffsetsStored(Command):
 
     request: int
     error: str | None = None
+
+
+@attrs.frozen
+class GuestCommand(Command):
+    """A command for a guest of a host that several share, as :func:`pack` makes it.
+
+    A :class:`StartConnector` or :class:`StartTask` brings the guest in; its number is never 0,
+    which is the one that the host was started with.
+    """
+
+    guest: int
+    message: Sequence[Any]
+
+
+@attrs.frozen
+class GuestEvent(Event):
+    """An event of a guest."""
+
+    guest: int
+    message: Sequence[Any]
+
+
+@attrs.frozen
+class GuestEnded(Event):
+    """A guest ended, with or without order, while others of its host go on."""
+
+    guest: int
+
+
+@attrs.frozen
+class NeedsProcess(Event):
+    """It can only live in a process that it shares with nobody, and takes no guests."""
 
 
 @attrs.frozen
@@ -296,9 +334,13 @@ _CLASSES: Final[Mapping[str, type[Message]]] = {
 
 def encode(message: Message) -> bytes:
     """Return the message as bytes."""
+    return json.dumps(pack(message), default=_plain).encode()
+
+
+def pack(message: Message) -> Sequence[Any]:
+    """Return the message as its name and fields, for another message to carry."""
     names = attrs.fields_dict(type(message))  # type: ignore[arg-type]  # all are attrs classes
-    fields = {name: getattr(message, name) for name in names}
-    return json.dumps([type(message).__name__, fields], default=_plain).encode()
+    return [type(message).__name__, {name: getattr(message, name) for name in names}]
 
 
 def _plain(value: Any) -> Any:
@@ -312,7 +354,16 @@ def _plain(value: Any) -> Any:
 def decode(data: bytes) -> Message:
     """Return the message of bytes; raises PenstockError when they are none."""
     try:
-        name, fields = json.loads(data)
+        return unpack(json.loads(data))
+    except ValueError as problem:
+        raise PenstockError(f"not a message between worker and host: {data[:200]!r}") from problem
+
+
+def unpack(packed: Sequence[Any]) -> Message:
+    """Return the message of its name and fields; raises PenstockError when they are none."""
+    try:
+        name, fields = packed
         return _CLASSES[name](**fields)
     except (ValueError, KeyError, TypeError) as problem:
-        raise PenstockError(f"not a message between worker and host: {data[:200]!r}") from problem
+        told = repr(packed)[:200]
+        raise PenstockError(f"not a message between worker and host: {told}") from problem

@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from penstock.runtime.host.exits import HostExited
+from penstock.runtime.host.guests import title_of
 from penstock.runtime.host.launch import Host, HostNews, Launcher
 from penstock.runtime.host.loop import Loop, Timer
 from penstock.runtime.host.messages import (
@@ -41,10 +42,6 @@ def key_of(command: StartConnector | StartTask) -> HostKey:
     if isinstance(command, StartTask):
         return TaskId(command.connector, command.task)
     return command.connector
-
-
-def _title(key: HostKey) -> str:
-    return f"task {key}" if isinstance(key, TaskId) else f"connector {key}"
 
 
 @attrs.define(eq=False)
@@ -88,16 +85,15 @@ class Supervisor:
         """Start a host; a key whose former host lives still gets a HostExited at once."""
         key = key_of(command)
         if key in self._seats:
-            reason = f"{_title(key)} was not started: its former host has not ended yet"
+            reason = f"{title_of(command)} was not started: its former host has not ended yet"
             self._on_event(key, incarnation, HostExited(reason, killed=False))
             return
         news = HostNews(
             on_event=lambda event: self._take(key, incarnation, event),
             on_exit=lambda exited: self._exited(key, incarnation, exited),
         )
-        self._seats[key] = _Seat(
-            key, incarnation, self._launcher.launch(_title(key), command, news)
-        )
+        host = self._launcher.launch(title_of(command), command, news)
+        self._seats[key] = _Seat(key, incarnation, host)
         if self._lease is not None:
             self._seats[key].host.send(self._lease)
 

@@ -122,6 +122,8 @@ class _Run:
             raise ConnectError(
                 f"task {self._id} is beyond tasks.max {wanted.tasks_max}; raise tasks.max"
             )
+        if connector.own_process and not self._control.claim_process():
+            return  # it is started again where it lives alone
         broker = connect_broker(self._worker)
         self._config = config
         task = configured(connector.task_class, config, "", f"task {self._id}")

@@ -16,6 +16,7 @@ from penstock.config import ConfigInfos, ConfigSpec, ConfigValue
 from penstock.errors import BadRequestError, ConfigError, PluginError, Problem, did_you_mean
 from penstock.runtime.connector_checks import cross_problems, missing_topics
 from penstock.runtime.connector_keys import CommonKeys, SinkKeys, SourceKeys
+from penstock.runtime.isolation_keys import isolation_values
 from penstock.runtime.override_policies import OVERRIDES, override_problems
 from penstock.runtime.plugins import registry
 from penstock.runtime.providers import resolved
@@ -72,7 +73,7 @@ def validate(raw: Mapping[str, str | None], worker: Mapping[str, str]) -> Config
     keys: ConfigSpec[Any] = ConfigSpec.of(SinkKeys if is_sink else SourceKeys)
     add_values(infos, ConfigSpec.of(CommonKeys).check(texts))
     add_values(infos, keys.check(texts))
-    add_values(infos, restart_values(texts))
+    add_values(infos, [*restart_values(texts), *isolation_values(texts)])
     if not is_sink:
         add_values(infos, creation_values(texts, worker))
     add_transforms(infos, texts)
