@@ -136,7 +136,7 @@ class WorkerSettings:
         min=1,
         importance="low",
         doc="How many processes there may be for connectors and tasks; the next ones share them, "
-        "each in a thread. By default 16, or twice the processors where that is more.",
+        "each in a thread. By default 8, or twice the processors where that is more.",
     )
     listeners: list[str] = key(
         default=["http://:8083"],

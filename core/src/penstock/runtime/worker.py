@@ -47,7 +47,7 @@ __all__ = ["PROCESSES_MAX", "HostExited", "HostKey", "OnEvent", "Worker"]
 
 log = logging.getLogger(__name__)
 
-PROCESSES_MAX: Final = 16
+PROCESSES_MAX: Final = 8
 """How many processes a worker has for connectors and tasks before they share them, by default;
 twice the processors where that is more. Few enough for a worker of hundreds to stay small."""
 CLOSE_MARGIN_S: Final = 5.0
