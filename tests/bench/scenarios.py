@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.bench import measure
@@ -38,6 +38,8 @@ STRING = "org.apache.kafka.connect.storage.StringConverter"
 JSON = "org.apache.kafka.connect.json.JsonConverter"
 SOURCE = "org.apache.kafka.connect.file.FileStreamSourceConnector"
 SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
+_NOT_YET = (KafkaError._UNKNOWN_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+"""Of a topic that was made a moment ago."""
 SMT = "org.apache.kafka.connect.transforms."
 TIMEOUT_S = 600.0
 
@@ -95,7 +97,12 @@ def new_topic(bootstrap: str, name: str, partitions: int = 1) -> None:
 
 
 def end_offset(client: Consumer, topic: str, partition: int = 0) -> int:
-    return int(client.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1])
+    try:
+        return int(client.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1])
+    except KafkaException as problem:
+        if problem.args[0].code() in _NOT_YET:
+            return 0
+        raise
 
 
 def following(prefix: str) -> str:

@@ -29,10 +29,10 @@ WAIT_MAX_S: Final = 1.0
 """An idle task looks for news after the first wait, then ever later up to this."""
 STDIN_WAIT_S: Final = 0.25
 GLOB_INTERVAL_S: Final = 1.0
-EXACTLY_ONCE_ROWS: Final = 40_000
+EXACTLY_ONCE_ROWS: Final = 80_000
 """Lines of one poll where polls are transactions and ``batch.size`` is not set: a transaction
 costs a few milliseconds, however large it is."""
-EXACTLY_ONCE_BLOCK_BYTES: Final = 4 * BLOCK_BYTES
+EXACTLY_ONCE_BLOCK_BYTES: Final = 8 * BLOCK_BYTES
 """Read at once then, of which the lines come."""
 FILES_MAX: Final = 500
 """Files of one pattern that are followed at once; each keeps a descriptor open."""
