@@ -70,6 +70,8 @@ class SinkTaskRunner:
         self._stored: dict[TopicPartition, int | None] = {}
         self._letters = letters
         self._waiting: list[FetchedBatch] = []
+        self._is_held = False
+        self._has_new_places = False
         self._ready: tuple[FetchedBatch, Sequence[Batch]] | None = None
         self._retry_at_s = 0.0
         self._hold_told_s = 0.0
@@ -102,15 +104,18 @@ class SinkTaskRunner:
         self.progress.tell()
         if self._letters is not None:
             self._letters.push()
-        if self._waiting:
+        if self._is_held:
             self._retry()
             return
         fetched = self._consumer.poll(self._max_records, self._poll_timeout_s())
         if fetched:
             self._waiting = list(fetched)
             self._deliver()
-        else:
+            return
+        try:
             self._deliverer.idle()
+        except RetriableError as problem:
+            self._back_off(problem)
 
     def _poll_timeout_s(self) -> float:
         timeout_s = max(0.0, min(POLL_MAX_S, self._commit_at_s - time.monotonic()))
@@ -171,27 +176,40 @@ class SinkTaskRunner:
         self._context.retry_after_ms = None
         delay_s = self._backoff_s if asked_ms is None else asked_ms / 1000
         log.warning("put will be repeated in %.1f s: %s", delay_s, problem)
-        self._retry_at_s = time.monotonic() + delay_s
         self._backoff_s = min(self._backoff_s * 2, BACKOFF_MAX_S)
-        self._consumer.pause(list(self._context.assigned))
+        self._hold_back(delay_s)
 
     def _hold(self) -> None:
         """Put nothing until the worker's place in its group is sure again."""
         if time.monotonic() >= self._hold_told_s:
             self._hold_told_s = time.monotonic() + HOLD_TOLD_S
             log.warning("nothing is put: this worker may have lost its place in its group")
-        self._retry_at_s = time.monotonic() + HOLD_S
+        self._hold_back(HOLD_S)
+
+    def _hold_back(self, delay_s: float) -> None:
+        """Read nothing until ``delay_s`` is over and what waits was put, or is to be read again."""
+        self._is_held = True
+        self._retry_at_s = time.monotonic() + delay_s
         self._consumer.pause(list(self._context.assigned))
 
     def _retry(self) -> None:
-        left_s = self._retry_at_s - time.monotonic()
-        unexpected = self._consumer.poll(self._max_records, max(0.0, min(left_s, POLL_MAX_S)))
-        self._waiting.extend(unexpected)
+        self._poll_while_held(self._retry_at_s - time.monotonic())
         if time.monotonic() < self._retry_at_s:
             return
         self._deliver()
         if not self._waiting:
+            self._is_held = False
             self._consumer.resume(list(self._context.assigned - self._context.paused))
+
+    def _poll_while_held(self, timeout_s: float) -> None:
+        """Keep the membership; what comes of partitions that are new is kept, and no more of it."""
+        unexpected = self._consumer.poll(self._max_records, max(0.0, min(timeout_s, POLL_MAX_S)))
+        # Not in one line: a rebalance within the poll makes another list of what waits.
+        self._waiting.extend(unexpected)
+        self._is_held = self._is_held or bool(self._waiting)
+        if self._has_new_places:
+            self._has_new_places = False
+            self._consumer.pause(list(self._context.assigned))
 
     def _rest(self) -> None:
         """Stay paused until the flags change; the membership is kept by polling."""
@@ -200,10 +218,11 @@ class SinkTaskRunner:
         self._control.send(Paused())
         self.progress.paused()
         while self._control.pausing and not self._control.stopping:
-            self._waiting.extend(self._consumer.poll(self._max_records, POLL_MAX_S))
+            self._poll_while_held(POLL_MAX_S)
         self.progress.resumed()
         if not self._control.stopping:
-            self._consumer.resume(list(self._context.assigned - self._context.paused))
+            if not self._is_held:  # else what waits is put first
+                self._consumer.resume(list(self._context.assigned - self._context.paused))
             self._control.send(Running(type(self._task).version()))
 
     def _carry_out_rewinds(self) -> None:
@@ -293,6 +312,7 @@ class SinkTaskRunner:
         if self._over:
             return
         self._context.assigned.update(partitions)
+        self._has_new_places = True
         self._task.partitions_assigned(partitions)
 
     def _forget(self, partitions: Sequence[TopicPartition]) -> None:
