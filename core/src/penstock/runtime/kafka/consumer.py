@@ -205,24 +205,34 @@ class KafkaReader:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
+                # Who only looks must not make what is not there.
+                "allow.auto.create.topics": False,
             },
             logger=client_logger(),
         )
 
     def bounds(self, topic: str, timeout_s: float) -> Mapping[int, tuple[int, int]]:
         """See :class:`penstock.runtime.broker.TopicReader`."""
-        try:
-            found = self._client.list_topics(topic, timeout=timeout_s).topics.get(topic)
-            if found is None or found.error is not None:
-                raise NotFoundError(f"there is no topic '{topic}'")
-            places = [confluent_kafka.TopicPartition(topic, number) for number in found.partitions]
-            return {
-                place.partition: self._client.get_watermark_offsets(place, timeout=timeout_s)
-                for place in sorted(places, key=lambda place: place.partition)
-            }
-        except KafkaException as problem:
-            error = problem.args[0].str()
-            raise BrokerError(f"topic '{topic}' cannot be looked at: {error}") from problem
+        until_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self._bounds(topic, timeout_s)
+            except KafkaException as problem:
+                error = problem.args[0]
+                if error.code() not in _NO_LEADER_YET or time.monotonic() > until_s:
+                    told = f"topic '{topic}' cannot be looked at: {error.str()}"
+                    raise BrokerError(told) from problem
+                self._client.poll(WAIT_MAX_S)  # the topic was made, or its leader moved, just now
+
+    def _bounds(self, topic: str, timeout_s: float) -> Mapping[int, tuple[int, int]]:
+        found = self._client.list_topics(topic, timeout=timeout_s).topics.get(topic)
+        if found is None or found.error is not None:
+            raise NotFoundError(f"there is no topic '{topic}'")
+        places = [confluent_kafka.TopicPartition(topic, number) for number in found.partitions]
+        return {
+            place.partition: self._client.get_watermark_offsets(place, timeout=timeout_s)
+            for place in sorted(places, key=lambda place: place.partition)
+        }
 
     def read(
         self, place: TopicPartition, start: int, stop: int, timeout_s: float
@@ -263,6 +273,19 @@ _REFUSALS: Final = frozenset(
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - how the client names its own error codes
+    }
+)
+
+
+_NO_LEADER_YET: Final = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - see above
     }
 )
 
