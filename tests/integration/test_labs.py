@@ -83,6 +83,13 @@ class Lab:
         tasks = answer.json().get("tasks", []) if answer.status_code == 200 else []
         return tasks[0]["state"] if tasks else ""
 
+    def stored(self, name: str) -> bool:
+        """Whether a connector's place after the first two lines is stored."""
+        answer = httpx.get(f"{self.urls[0]}/connectors/{self.prefix}{name}/offsets", timeout=30)
+        places = answer.json().get("offsets", []) if answer.status_code == 200 else []
+        offsets = [next(iter(one["offset"].values())) for one in places]
+        return offsets == [2 if name == "sink" else len("alpha\nbeta\n")]
+
     def out(self) -> list[str]:
         file = self.folder / "out.txt"
         return file.read_text().split() if file.exists() else []
@@ -130,6 +137,8 @@ def test_a_cluster(lab: Lab) -> None:
     shown = lab.type(look)
     assert f"{lab.prefix}source" in shown
     assert "alpha" in shown
+    # A worker that dies before its places are stored has its lines written again.
+    eventually(lambda: lab.stored("source") and lab.stored("sink"), 30, "all places are stored")
     first.kill()
     first.wait()
     other = lab.urls[1]
