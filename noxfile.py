@@ -36,6 +36,8 @@ FOLDERS: Final = (
     "plugins/file",
     "plugins/s3",
     "plugins/kinesis",
+    "plugins/jvm",
+    "plugins/mq",
 )
 DISTRIBUTIONS: Final = ("./core[worker,msk-iam]", *(f"./{folder}" for folder in FOLDERS[1:]))
 SOURCES: Final = tuple(f"{folder}/src" for folder in FOLDERS)
@@ -46,6 +48,8 @@ NAMES: Final = (
     "penstock-file",
     "penstock-s3",
     "penstock-kinesis",
+    "penstock-jvm",
+    "penstock-mq",
 )
 
 # The linters are pinned: a new release must not turn an unchanged commit red.
@@ -53,7 +57,7 @@ LINT: Final = ("ruff==0.17.6", "import-linter==2.16")
 TYPES: Final = ("mypy==2.4.1", "types-PyYAML")
 TEST: Final = (
     "cryptography>=42",
-    "httpx>=0.27",
+    "httpx[http2]>=0.27",
     "hypothesis>=6.100",
     "moto[server]>=5.2",
     "kafka-connect-api>=0.5,<0.6",

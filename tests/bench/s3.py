@@ -1,58 +1,30 @@
-"""What one S3 sink task writes: ``python -m tests.bench.s3 [json] [parquet]``.
+"""What one S3 sink task writes: ``python -m tests.bench.s3 [task|topic|moto] [NAME ...]``.
 
-Batches of 1,000 rows, as the runtime gives them, go into a task and from there to a server that
-counts bytes and keeps none, in a process of its own. Reading the topic is not part of it.
+``task``: batches of 1,000 rows, as the runtime gives them, go into a task and from there to a
+server that counts bytes and keeps none, in a process of its own; names are formats. ``topic``: from
+a topic of a real broker through a standalone worker to the same server; names are cases of
+``s3_topic``. ``moto``: the same to moto, whose objects are counted in the end.
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
+import argparse
 import resource
-import subprocess
-import sys
 import threading
 import time
 from typing import Any, Final
 
 from penstock.data import Batch, Headers, Repeat, Schema, SinkOrigin, Structs, TopicPartition
 from penstock_s3 import S3SinkConnector, S3SinkTask
+from tests.bench.s3_topic import CASES, against_moto, against_null
+from tests.parts.s3_null import NullServer, null_server
 
 RECORDS: Final = 1_000_000
 ROWS: Final = 1_000
-HEADER_BYTES_MAX: Final = 64 * 1024
 PLACE: Final = TopicPartition("orders", 0)
 ORDER: Final = Schema.struct(
     {"id": Schema.INT64, "country": Schema.STRING, "amount": Schema.FLOAT64, "paid": Schema.BOOLEAN}
 )
-_XML: Final = (
-    b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
-)
-
-
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while True:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:
-            writer.close()
-            return
-        if b"100-continue" in head:
-            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        size = re.search(rb"(?i)content-length: (\d+)", head)
-        left = int(size[1]) if size else 0
-        while left:
-            left -= len(await reader.read(min(left, 1 << 20)))
-        body = _XML if head.startswith(b"POST") else b""
-        writer.write(b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: %d\r\n\r\n' % len(body))
-        writer.write(body)
-
-
-async def _serve() -> None:
-    server = await asyncio.start_server(_answer, "127.0.0.1", 0, limit=HEADER_BYTES_MAX)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    async with server:
-        await server.serve_forever()
 
 
 class _Context:
@@ -91,11 +63,11 @@ def _batch(first: int) -> Batch:
     )
 
 
-def measure(port: str, format_class: str) -> None:
+def measure(url: str, format_class: str) -> None:
     """Print records a second and CPU a record of one format."""
     raw = {
         "s3.bucket.name": "b",
-        "store.url": f"http://127.0.0.1:{port}",
+        "store.url": url,
         "aws.access.key.id": "a",
         "aws.secret.access.key": "b",
         "flush.size": "100000",
@@ -119,20 +91,34 @@ def measure(port: str, format_class: str) -> None:
     print(f"{format_class}: {rate:,.0f} records/s, {each:.2f} us of CPU a record")
 
 
-def main(formats: list[str]) -> None:
-    """Measure the formats named, both by default."""
-    if formats == ["serve"]:
-        asyncio.run(_serve())
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _limits(server: NullServer) -> None:
+    for size in (10_000, 10_000_000):
+        requests_s, mb_s = server.limit(size)
+        _say(f"null server: {requests_s:,.0f} requests/s of {size:,} bytes, {mb_s:,.0f} MB/s")
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(prog="tests.bench.s3", description=__doc__)
+    parser.add_argument("what", nargs="?", default="topic", choices=("task", "topic", "moto"))
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--lines", type=int, default=RECORDS)
+    options = parser.parse_args()
+    if options.what == "moto":
+        against_moto(options.names or ["json-bare", "parquet-schemas"], options.lines, _say)
         return
-    command = [sys.executable, "-m", "tests.bench.s3", "serve"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            port = server.stdout.readline().strip() if server.stdout else ""
-            for one in formats or ["json", "parquet"]:
-                measure(port, one)
-        finally:
-            server.kill()
+    with null_server() as server:
+        _limits(server)
+        if options.what == "topic":
+            against_null(options.names or list(CASES), options.lines, server, _say)
+            return
+        for name in options.names or ["json", "parquet", "avro", "csv"]:
+            measure(server.url, name)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

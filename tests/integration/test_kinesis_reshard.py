@@ -165,6 +165,32 @@ def test_split_and_merge_lose_repeat_and_reorder_nothing(local: str, tmp_path: P
         assert len(lines) - len(set(lines)) <= flow.retried
 
 
+def test_kill_9_of_tasks_and_of_the_worker_loses_and_reorders_nothing(
+    local: str, tmp_path: Path
+) -> None:
+    flow, out = Flow(local, reshard_s=1.0), tmp_path / "out.txt"
+    with worker(f"embedded:{tmp_path / 'log.db'}", tmp_path) as running, flow:
+        for kill in range(3):
+            running.put("rides", flow.config(local, 2))
+            sink(running, flow.name, out)
+            seen, put = _lines(out), len(flow.put)
+            eventually(lambda before=seen: _lines(out) > before, 30, "records arrive")
+            eventually(lambda before=put: len(flow.put) > before + 100, 30, "records are put")
+            if kill < 2:
+                flow.random.choice(_hosts(running)).send_signal(signal.SIGKILL)
+                restart_failed(running)
+                running.kill()
+                running.start()
+        flow.__exit__()
+        restart_failed(running)
+        assert flow.reshards >= 3
+        flow.check(lambda: out.read_text().splitlines())
+
+
+def _lines(file: Path) -> int:
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
 def test_child_waits_until_the_end_of_a_parent_of_another_task_is_stored(local: str) -> None:
     kinesis, name = client(local), f"family-{uuid.uuid4().hex[:8]}"
     make_stream(kinesis, name, 1)

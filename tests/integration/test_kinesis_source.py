@@ -7,10 +7,12 @@ import datetime as dt
 import itertools
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.parts.kinesis import FaultyProxy, client, make_stream, moto_server, refusal
+from tests.parts.kinesis_proxy import HttpProxy
 from tests.property.test_kinesis_laws import aggregated
 from tests.unit.kinesis.kinesis_doubles import (
     KEYS,
@@ -20,6 +22,7 @@ from tests.unit.kinesis.kinesis_doubles import (
     read_once,
     task,
 )
+from tests.workers import eventually, worker
 
 from penstock.data import Batch
 from penstock.errors import ConnectError
@@ -190,6 +193,31 @@ def test_latest_reads_what_came_since_the_start_also_over_a_restart(
     assert {one["ShardIteratorType"] for one in proxy.asked("GetShardIterator")} == {"AT_TIMESTAMP"}
 
 
+def test_millis_behind_latest_is_told_while_and_after_it_is_behind(
+    stream: Stream, proxy: FaultyProxy
+) -> None:
+    told: list[dict[str, Any]] = [
+        {"Records": [], "NextShardIterator": "more", "MillisBehindLatest": 7_000},
+        {"Records": [], "NextShardIterator": "more", "MillisBehindLatest": 0},
+    ]
+
+    def fault(action: str, _request: Mapping[str, Any]) -> Any:
+        return (200, told[0]) if action == "GetRecords" else None
+
+    proxy.fault = fault
+    made = connector(stream.raw)
+    running = task(made.task_configs(1)[0])
+    gauges = running.context.gauges  # type: ignore[attr-defined]
+    try:
+        poll_until([running], lambda _: gauges.get("millis-behind-latest") == 7_000)
+        told.pop(0)
+        poll_until([running], lambda _: gauges.get("millis-behind-latest") == 0)
+        assert gauges["shards"] == 1
+    finally:
+        running.stop()
+        made.stop()
+
+
 def test_shard_past_retention_is_done(kinesis: Any, proxy: FaultyProxy) -> None:
     stream = Stream(kinesis, proxy.url, shards=2)
     gone = "shardId-000000000000"
@@ -324,3 +352,56 @@ def test_assumed_role_reads(stream: Stream, moto: str, monkeypatch: pytest.Monke
         "kinesis.role.external.id": "hush",
     }
     assert values(read_once(raw, count(1))) == [b"1"]
+
+
+def test_proxy_with_a_password_is_gone_through(stream: Stream, moto: str) -> None:
+    stream.put(b"1")
+    with contextlib.closing(HttpProxy("me", "s:e/c@ret")) as made:
+        raw = stream.raw | {
+            "endpoint": moto,
+            "kinesis.proxy.url": made.url,
+            "kinesis.proxy.user": "me",
+            "kinesis.proxy.password": "s:e/c@ret",
+        }
+        assert values(read_once(raw, count(1))) == [b"1"]
+        assert set(made.seen) == {moto.removeprefix("http://")}
+        assert made.refused == 0
+        told = problem_of(raw | {"kinesis.proxy.password": "wrong"})
+        assert "407" in told
+        assert "wrong" not in told
+
+
+def test_latest_is_kept_when_the_worker_is_killed_before_its_first_flush(
+    stream: Stream, moto: str, tmp_path: Path
+) -> None:
+    stream.put(b"old")
+    time.sleep(1.1)  # the service's clock is told in whole seconds
+    config = stream.raw | {
+        "connector.class": "KinesisSource",
+        "position": "LATEST",
+        "value.format": "string",
+        "endpoint": moto,
+    }
+    out = tmp_path / "out.txt"
+    sink = {"connector.class": "FileStreamSink", "file": str(out), "topics": "t"}
+    with worker(
+        f"embedded:{tmp_path / 'log.db'}", tmp_path, offset_flush_interval_ms="60000"
+    ) as running:
+        running.put("rides", config)
+        eventually(
+            lambda: "timestamp" in running.request("GET", "/connectors/rides/offsets").text,
+            15,
+            "the start is stored",
+        )
+        running.kill()
+        stream.put(b"while it was down")
+        running.start()
+        running.put("rides", config)
+        running.put("sink", sink)
+        eventually(lambda: out.exists() and out.read_text(), 30, "the record arrives")
+        eventually(
+            lambda: 'name="millis-behind-latest"' in running.request("GET", "/metrics").text,
+            15,
+            "the figure is among the metrics",
+        )
+    assert out.read_text() == "while it was down\n"

@@ -18,7 +18,15 @@ from penstock.runtime.herder.cluster import events as ev
 from penstock.runtime.herder.cluster.herder import ClusterHerder
 from penstock.runtime.herder.cluster.state import ClusterLimits
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted
-from penstock.runtime.herder.state import HostKey, Reply, SendToHost, StartHost, StopHost, Validate
+from penstock.runtime.herder.state import (
+    HostKey,
+    Reply,
+    SendToHost,
+    StartHost,
+    StopHost,
+    Validate,
+    Waits,
+)
 from penstock.runtime.host import messages as msg
 from penstock.runtime.model import ConnectorType, TaskId
 from penstock.runtime.storage.config_fold import ConfigFold
@@ -92,6 +100,9 @@ class SimWorker:
     def _do_Reply(self, action: Reply) -> None:  # noqa: N802 - by the action's name
         assert action.request not in self.replies, "a request was answered twice"
         self.replies[action.request] = action
+
+    def _do_Waits(self, action: Waits) -> None:  # noqa: N802
+        assert action.request not in self.replies, "an answered request waits for nothing"
 
     def _do_Validate(self, action: Validate) -> None:  # noqa: N802
         wrong = action.config.get("name") in self.invalid

@@ -15,6 +15,8 @@ FOLDERS: Final = (
     "plugins/file",
     "plugins/s3",
     "plugins/kinesis",
+    "plugins/jvm",
+    "plugins/mq",
 )
 _SKIPPED: Final = frozenset({"__pycache__", "build", "dist", "node_modules"})
 

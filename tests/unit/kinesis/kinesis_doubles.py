@@ -49,6 +49,7 @@ class Context:
         self.store = Store() if store is None else store
         self.stopping = False
         self.reconfigurations = 0
+        self.gauges: dict[str, float] = {}
 
     def wait(self, timeout_s: float) -> bool:
         time.sleep(min(timeout_s, 0.05))
@@ -59,6 +60,9 @@ class Context:
 
     def offsets(self, partitions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
         return [self.offset(partition) for partition in partitions]
+
+    def gauge(self, name: str, value: float) -> None:
+        self.gauges[name] = value
 
     def request_task_reconfiguration(self) -> None:
         self.reconfigurations += 1

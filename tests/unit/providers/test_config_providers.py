@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from penstock import providers
+from penstock.api import ConfigProvider
+from penstock.config import NoConfig
 from penstock.errors import ConfigError
 from penstock.providers import FILE_BYTES_MAX
 from penstock.runtime.plugins import registry
-from penstock.runtime.providers import resolved
+from penstock.runtime.plugins.registry import PluginRegistry
+from penstock.runtime.providers import reloads, resolved
 
 JAVA = "org.apache.kafka.common.config.provider."
 
@@ -128,3 +131,51 @@ def test_a_worker_resolves_references_of_all_three(
     assert (found["a"], found["b"], found["c"]) == ("joe-tok", "tok\n", raw["c"])
     with pytest.raises(ConfigError, match=r"x: .*outside of allowed\.paths"):
         resolved({"x": "${file:/etc/passwd:root}"}, worker)
+
+
+class Leasing(ConfigProvider[NoConfig]):
+    """Gives every value for as long as its path says."""
+
+    def lookup(self, path: str, key: str) -> str | None:
+        return f"{path}-{key}"
+
+    def ttl_ms(self, path: str) -> Any:
+        return {"": None, "never": -1, "wrong": "5"}.get(path) if not path.isdigit() else int(path)
+
+
+def leased(monkeypatch: pytest.MonkeyPatch, *references: str) -> list[int]:
+    """Return what is told of how long the values of these references live."""
+    monkeypatch.setattr(PluginRegistry, "load", lambda *_: Leasing)
+    worker = {"config.providers": "p", "config.providers.p.class": "Leasing"}
+    told: list[int] = []
+    raw = {f"key{number}": one for number, one in enumerate(references)}
+    resolved(raw, worker, told.append)
+    return told
+
+
+def test_the_shortest_time_that_values_live_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert leased(monkeypatch, "${p:700:a} and ${p:500:b}", "${p:600:c}", "${p:never:d}") == [500]
+
+
+@pytest.mark.parametrize("reference", ["${p:a}", "${p:never:a}", "${other:500:a}", "no reference"])
+def test_values_without_a_time_tell_nothing(monkeypatch: Any, reference: str) -> None:
+    assert leased(monkeypatch, reference) == []
+
+
+def test_a_time_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"config provider p: ttl_ms .* got str"):
+        leased(monkeypatch, "${p:wrong:a}")
+
+
+def test_the_providers_of_files_know_no_time_as_in_the_original(secrets: Path) -> None:
+    for name in ("FileConfigProvider", "DirectoryConfigProvider"):
+        assert opened(name, allowed_paths=str(secrets)).ttl_ms(str(secrets)) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "wanted"),
+    [({}, True), ({"config.action.reload": " Restart "}, True)]
+    + [({"config.action.reload": text}, False) for text in ("none", "NONE")],
+)
+def test_who_starts_anew(config: dict[str, str], wanted: bool) -> None:
+    assert reloads(config) is wanted

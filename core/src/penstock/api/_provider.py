@@ -24,3 +24,12 @@ class ConfigProvider(Plugin[C]):
             ConfigError: the path may not be read; the message must not tell any value.
         """
         raise NotImplementedError
+
+    def ttl_ms(self, path: str) -> int | None:
+        """Return how long, in ms from now, what was found at ``path`` may be used.
+
+        Asked once after the look-ups at this path. None, or less than zero: for ever. When the
+        time is over, whatever uses the values starts anew, unless its connector has
+        ``config.action.reload=none`` (source: ConfigData.ttl).
+        """
+        return None

@@ -44,6 +44,13 @@ class TaskContext(Protocol):
     def wait(self, timeout_s: float) -> bool:
         """Wait; return True at once when the task should stop. Use it instead of sleeping."""
 
+    def gauge(self, name: str, value: float) -> None:
+        """Tell a figure of the task's own, its newest value, such as ``millis-behind-latest``.
+
+        It is ``penstock_task_gauge`` with the label ``name`` among the metrics. Cheap: call it as
+        often as the figure changes. (source: PluginMetrics)
+        """
+
 
 class SourceTaskContext(TaskContext, Protocol):
     """What a source task may ask of the runtime."""
@@ -160,8 +167,11 @@ class SourceTask(Plugin[C]):
         After an error: the task is FAILED; it may be restarted.
         """
 
-    def poll(self) -> Batch | Sequence[SourceRecord] | None:
+    def poll(self) -> Batch | Sequence[SourceRecord] | Sequence[Batch] | None:
         """Return the next records, in source order, or None or an empty list when there are none.
+
+        Several batches are those of one poll by topic and schemas: they share one origin, and
+        their ``rows`` tell the places in it.
 
         Waiting: wait for news with ``self.context.wait``, a second or so at most, then return.
         The runtime calls again at once. A batch of a few thousand rows is best.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import attrs
 
@@ -206,12 +206,17 @@ class Batch:
         return (record(self, i) for i in range(len(self.rows)))
 
     @staticmethod
-    def of_records(records: Sequence[SourceRecord]) -> list[Batch]:
+    def of_records(records: Sequence[SourceRecord] | Sequence[Batch]) -> list[Batch]:
         """Group what a source task polled into batches that share one origin.
 
         Rows of one topic and one pair of schemas form one batch, however they were interleaved;
-        ``rows`` tells the place of each, by which the runtime restores the order.
+        ``rows`` tells the place of each, by which the runtime restores the order. Batches that
+        were grouped so already, and share one origin, stay as they are.
         """
+        batches = [one for one in records if isinstance(one, Batch)]
+        if batches:
+            return batches
+        records = cast("Sequence[SourceRecord]", records)
         origin = SourceOrigin(
             partitions=[record.source_partition for record in records],
             offsets=[record.source_offset for record in records],

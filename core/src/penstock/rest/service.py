@@ -12,6 +12,7 @@ import attrs
 
 from penstock.errors import TimedOutError
 from penstock.rest.shared import SharedAnswers
+from penstock.runtime.herder.asked import Asked
 from penstock.runtime.herder.commands import Command
 from penstock.runtime.levels import LevelBook
 from penstock.runtime.storage.config_records import SessionKey
@@ -83,9 +84,9 @@ class RestService:
     listings: SharedAnswers[str] = attrs.field(factory=SharedAnswers)
     answered: bool = False
 
-    async def ask(self, command: Command) -> Any:
-        """Return the herder's reply; raises its error, or TimedOutError after 90 s."""
-        reply = await self._answer(self.submit(command), type(command).__name__)
+    async def ask(self, command: Command, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:
+        """Return the herder's reply; raises its error, or TimedOutError after ``timeout_s``."""
+        reply = await self._answer(self.submit(command), type(command).__name__, timeout_s)
         self.answered = True
         return reply
 
@@ -93,10 +94,14 @@ class RestService:
         """Return the result of a function that runs in a host."""
         return await self._answer(self.call(function, arguments), function)
 
-    async def _answer(self, future: Future[Any], what: str) -> Any:
+    async def _answer(
+        self, future: Future[Any], what: str, timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> Any:
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), REQUEST_TIMEOUT_S)
+            return await asyncio.wait_for(asyncio.wrap_future(future), timeout_s)
         except TimeoutError as problem:
+            stage = future.stage if isinstance(future, Asked) else None
+            about = "" if stage is None else f" {stage.summary()}"
             raise TimedOutError(
-                f"Request timed out. {what} had no answer within {REQUEST_TIMEOUT_S:g} s"
+                f"Request timed out.{about} {what} had no answer within {timeout_s:g} s"
             ) from problem

@@ -24,12 +24,13 @@ from penstock.runtime.host.messages import (
     StartConnector,
     Stopped,
     TaskConfigsMade,
+    ValuesExpire,
 )
 from penstock.runtime.logs import bind_context
 from penstock.runtime.model import ConnectorType
 from penstock.runtime.plugins import registry
 from penstock.runtime.plugins.info import PluginInfo
-from penstock.runtime.providers import resolved
+from penstock.runtime.providers import reloads, resolved
 
 __all__ = ["run_connector"]
 
@@ -105,7 +106,7 @@ class _ConnectorRunner:
             False when the connector is to be made in a process of its own instead.
         """
         who = f"connector '{self._name}'"
-        raw = resolved(self._given, command.worker)
+        raw = resolved(self._given, command.worker, self._expiring)
         cls = _connector_class(raw, who)
         if cls.own_process and not self._control.claim_process():
             return False
@@ -115,6 +116,11 @@ class _ConnectorRunner:
         self._connector.open()
         self._control.send(ConnectorReady(_type_of(cls).value, cls.version()))
         return True
+
+    def _expiring(self, ttl_ms: int) -> None:
+        if reloads(self._given):
+            log.info("values that connector %s refers to live for %d ms", self._name, ttl_ms)
+            self._control.send(ValuesExpire(ttl_ms))
 
     def run(self) -> None:
         """Follow the worker's wishes until it wants an end."""

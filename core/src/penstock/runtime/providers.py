@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from penstock.api import ConfigProvider
@@ -12,13 +12,27 @@ from penstock.runtime.connector_config import under
 from penstock.runtime.plugins import registry
 from penstock.runtime.redaction import note_secret
 
-__all__ = ["resolved", "resolved_worker"]
+__all__ = ["reloads", "resolved", "resolved_worker"]
 
 
-def resolved(raw: Mapping[str, str], worker: Mapping[str, str]) -> dict[str, str]:
+def reloads(config: Mapping[str, str]) -> bool:
+    """Whether a connector is to start anew when values that it refers to expire."""
+    return config.get("config.action.reload", "restart").strip().lower() != "none"
+
+
+def resolved(
+    raw: Mapping[str, str],
+    worker: Mapping[str, str],
+    expiring: Callable[[int], None] | None = None,
+) -> dict[str, str]:
     """Return a configuration with its references replaced by the worker's providers.
 
     Called by: the host that needs the values, never by the worker itself.
+
+    Args:
+        raw: the configuration.
+        worker: the worker's properties.
+        expiring: told, in ms, how long the values live, if a provider says so: the shortest time.
 
     Raises:
         ConfigError: a provider is misconfigured or refuses; no value is ever told.
@@ -27,8 +41,13 @@ def resolved(raw: Mapping[str, str], worker: Mapping[str, str]) -> dict[str, str
         return dict(raw)
     opened: list[ConfigProvider[Any]] = []
     try:
-        lookups = _lookups(worker, opened)
-        return {key: value for key, value in interpolate(raw, lookups).items() if value is not None}
+        providers = _opened(worker, opened)
+        lookups = {name: _noting(provider.lookup) for name, provider in providers.items()}
+        values = interpolate(raw, lookups)
+        ttl_ms = None if expiring is None else _shortest_ttl_ms(raw, providers)
+        if expiring is not None and ttl_ms is not None:
+            expiring(ttl_ms)
+        return {key: value for key, value in values.items() if value is not None}
     finally:
         for provider in opened:
             provider.close()
@@ -56,9 +75,11 @@ def resolved_worker(raw: Mapping[str, str]) -> dict[str, str]:
             raise ConfigError(Problem("config.providers", text)) from None
 
 
-def _lookups(worker: Mapping[str, str], opened: list[ConfigProvider[Any]]) -> dict[str, Lookup]:
+def _opened(
+    worker: Mapping[str, str], opened: list[ConfigProvider[Any]]
+) -> dict[str, ConfigProvider[Any]]:
     names = [name.strip() for name in worker.get("config.providers", "").split(",") if name.strip()]
-    lookups: dict[str, Lookup] = {}
+    providers: dict[str, ConfigProvider[Any]] = {}
     for name in names:
         prefix = f"config.providers.{name}."
         own = under(worker, prefix)
@@ -69,8 +90,30 @@ def _lookups(worker: Mapping[str, str], opened: list[ConfigProvider[Any]]) -> di
         provider = cls(cls.config_spec().parse(under(own, "param."), who=f"config provider {name}"))
         opened.append(provider)
         provider.open()
-        lookups[name] = _noting(provider.lookup)
-    return lookups
+        providers[name] = provider
+    return providers
+
+
+def _shortest_ttl_ms(
+    raw: Mapping[str, str], providers: Mapping[str, ConfigProvider[Any]]
+) -> int | None:
+    """Return how long the values of a configuration live; None: for ever.
+
+    (source: WorkerConfigTransformer.scheduleReload)
+    """
+    told: list[int] = []
+    for name, path in sorted({(name, path) for _, name, path, _ in references(raw)}):
+        ttl_ms = providers[name].ttl_ms(path) if name in providers else None
+        if ttl_ms is None:
+            continue
+        if not isinstance(ttl_ms, int) or isinstance(ttl_ms, bool):
+            raise ConfigError(
+                f"config provider {name}: ttl_ms must return a number of ms (int) or None, "
+                f"got {type(ttl_ms).__name__}"
+            )
+        if ttl_ms >= 0:
+            told.append(ttl_ms)
+    return min(told, default=None)
 
 
 def _noting(lookup: Lookup) -> Lookup:

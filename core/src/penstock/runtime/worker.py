@@ -42,6 +42,7 @@ from penstock.runtime.host.supervisor import HostKey, OnEvent, Supervisor, key_o
 from penstock.runtime.host.threads import ThreadLauncher
 from penstock.runtime.levels import LevelBook
 from penstock.runtime.offsets.store import ConnectorOffsets, OffsetStore
+from penstock.runtime.plugins import tell_plugin_path
 
 __all__ = ["PROCESSES_MAX", "HostExited", "HostKey", "OnEvent", "Worker"]
 
@@ -100,6 +101,7 @@ class Worker:
         self._closing = threading.Lock()  # guards _closed: one caller of close does it all
         self._loop = Loop("supervisor", clock or SystemClock())
         self._launcher: ProcessLauncher | ThreadLauncher
+        tell_plugin_path((worker or {}).get("plugin.path"))
         if isolation == "thread":
             self._launcher = ThreadLauncher(self._loop)
         else:

@@ -90,7 +90,7 @@ def _of_side(transform: Any, side: Side) -> Any:
 def batch_of(record: Record) -> Batch:
     """Return the batch of one record."""
     if not isinstance(record, SinkRecord):
-        (batch,) = Batch.of_records([record])  # type: ignore[list-item]  # there is no third kind
+        (batch,) = Batch.of_records([record])  # type: ignore[arg-type]  # there is no third kind
         return batch
     topic, partition = record.original_topic, record.original_partition
     origin = SinkOrigin(topic or record.topic, partition, [record.offset], record.timestamp_type)

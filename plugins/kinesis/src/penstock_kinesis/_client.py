@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import json
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import attrs
-import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
-from botocore.session import Session
-from botocore.utils import parse_timestamp
+from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
 
-from penstock.config import Password
+from penstock_kinesis._credentials import session, text_of
 from penstock_kinesis._failures import explain
+from penstock_kinesis._http2 import Tunnel
 from penstock_kinesis._keys import Settings
 from penstock_kinesis._shards import Shard
 
-__all__ = ["Kinesis", "StreamFacts"]
+__all__ = ["Kinesis", "StreamFacts", "code_of"]
 
 CONNECT_TIMEOUT_S: Final = 5
 READ_TIMEOUT_S: Final = 30
 VALIDATE_TIMEOUT_S: Final = 5
+TARGET: Final = "Kinesis_20131202"
 
 
 @attrs.frozen
@@ -33,6 +38,7 @@ class StreamFacts:
 
     created_ms: int | None
     now_ms: int
+    arn: str = ""
 
 
 class Kinesis:
@@ -43,8 +49,9 @@ class Kinesis:
         self._settings = settings
         self.where = f"stream '{settings.stream.name}' in {settings.stream.region}"
         read_s = VALIDATE_TIMEOUT_S if hurried else READ_TIMEOUT_S
-        proxy = _proxy(settings)
-        self._client: Any = _session(settings).client(
+        self._proxy = proxy = _proxy(settings)
+        self._session = session(settings)
+        self._client: Any = self._session.client(
             "kinesis",
             region_name=settings.stream.region,
             endpoint_url=settings.endpoint or None,
@@ -67,7 +74,9 @@ class Kinesis:
         answer = self._client.describe_stream_summary(**self._settings.stream.call())
         created = answer["StreamDescriptionSummary"].get("StreamCreationTimestamp")
         return StreamFacts(
-            None if created is None else int(created.timestamp() * 1000), _server_ms(answer)
+            None if created is None else int(created.timestamp() * 1000),
+            _server_ms(answer),
+            answer["StreamDescriptionSummary"].get("StreamARN", ""),
         )
 
     def shards(self) -> list[Shard]:
@@ -107,11 +116,67 @@ class Kinesis:
         found: dict[str, Any] = self._client.get_records(**ask)
         return found
 
-    def problem(self) -> str | None:
-        """Try everything that a task will do, and return what is wrong."""
+    def consumer(self, stream_arn: str, wanted: str, *, register: bool) -> str | None:
+        """Return the ARN of a consumer given by name or ARN; raises what the client raises.
+
+        None: there is none of that name, and none was to be registered.
+        """
+        given = wanted.startswith("arn:")
+        ask = {"ConsumerARN": wanted} if given else {"ConsumerName": wanted}
+        if not given:
+            ask["StreamARN"] = stream_arn
+        for is_last in (False, True):
+            try:
+                found = self._client.describe_stream_consumer(**ask)["ConsumerDescription"]
+                return str(found["ConsumerARN"])
+            except ClientError as problem:
+                if given or is_last or code_of(problem) != "ResourceNotFoundException":
+                    raise
+            if not register:
+                return None
+            try:
+                made = self._client.register_stream_consumer(**ask)["Consumer"]
+                return str(made["ConsumerARN"])
+            except ClientError as problem:
+                # Somebody else was faster: there is one now.
+                if code_of(problem) != "ResourceInUseException":
+                    raise
+        return None
+
+    def signed(self, action: str, ask: Mapping[str, Any]) -> tuple[str, dict[str, str], bytes]:
+        """Return URL, headers and body of a question that another connection asks."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        body = json.dumps(ask).encode()
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": f"{TARGET}.{action}",
+        }
+        request = AWSRequest("POST", self._client.meta.endpoint_url, headers=headers, data=body)
+        SigV4Auth(found.get_frozen_credentials(), "kinesis", self._settings.stream.region).add_auth(
+            request
+        )
+        prepared = request.prepare()
+        return prepared.url, {name: _plain(text) for name, text in prepared.headers.items()}, body
+
+    def tunnel(self) -> Tunnel:
+        """Return how that other connection reaches the service."""
+        url = self._client.meta.endpoint_url
+        proxy = self._proxy or get_environ_proxies(url).get(urlsplit(url).scheme)
+        return Tunnel(os.environ.get("AWS_CA_BUNDLE") or get_cert_path(True), proxy)
+
+    def problem(self, consumer: str = "") -> str | None:
+        """Try everything that a task will do, and return what is wrong.
+
+        ``consumer``: of enhanced fan-out, by name or ARN; nothing is registered.
+        """
         action = "DescribeStreamSummary"
         try:
-            self.facts()
+            facts = self.facts()
+            if consumer:
+                action = "DescribeStreamConsumer"
+                self.consumer(facts.arn, consumer, register=False)
             action = "ListShards"
             shards = self.shards()
             if shards:
@@ -125,53 +190,22 @@ class Kinesis:
         return None
 
 
-def _session(settings: Settings) -> Any:
-    inner = Session(profile=settings.profile or None)
-    inner.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
-    plain = boto3.session.Session(
-        botocore_session=inner,
-        aws_access_key_id=settings.access_key or None,
-        aws_secret_access_key=_text(settings.secret_key),
-        aws_session_token=_text(settings.session_token) if settings.access_key else None,
-        region_name=settings.stream.region,
-    )
-    if not settings.role_arn:
-        return plain
-    parts = {
-        "RoleArn": settings.role_arn,
-        "RoleSessionName": settings.role_session,
-        "ExternalId": _text(settings.role_external_id),
-    }
-    refresh = create_assume_role_refresher(
-        plain.client("sts"), {name: text for name, text in parts.items() if text}
-    )
-    assumed = Session()
-    assumed.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
-    assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 - botocore has no setter
-        refresh_using=refresh, method="sts-assume-role"
-    )
-    return boto3.session.Session(botocore_session=assumed, region_name=settings.stream.region)
-
-
-def _moment(value: Any) -> dt.datetime:
-    """Read a timestamp; the client's own way asks for the zone of this machine each time."""
-    if isinstance(value, int | float):
-        return dt.datetime.fromtimestamp(value, dt.UTC)
-    found: dt.datetime = parse_timestamp(value)
-    return found.astimezone(dt.UTC)
-
-
 def _proxy(settings: Settings) -> str | None:
     if not settings.proxy_url or not settings.proxy_user:
         return settings.proxy_url or None
     parts = urlsplit(settings.proxy_url)
-    password = quote(_text(settings.proxy_password) or "", safe="")
+    password = quote(text_of(settings.proxy_password) or "", safe="")
     place = f"{quote(settings.proxy_user, safe='')}:{password}@{parts.netloc}"
     return urlunsplit(parts._replace(netloc=place))
 
 
-def _text(password: Password | None) -> str | None:
-    return password.value or None if password is not None else None
+def code_of(problem: ClientError) -> str:
+    """Return the service's name of a refusal."""
+    return str(problem.response.get("Error", {}).get("Code", ""))
+
+
+def _plain(text: str | bytes) -> str:
+    return text.decode() if isinstance(text, bytes) else text
 
 
 def _server_ms(answer: Mapping[str, Any]) -> int:

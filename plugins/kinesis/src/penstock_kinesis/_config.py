@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from penstock.config import ClassName, Long, Password, compile_java, config, key, regex_problem
+from penstock_kinesis._credentials import ASSUME_ROLE, PROVIDERS, provider_problem
 from penstock_kinesis._keys import KinesisKeys, Settings, moment_of
 
 __all__ = [
@@ -30,6 +31,10 @@ def _moment(_name: str, value: Any) -> str | None:
     except ValueError as problem:
         return str(problem)
     return None
+
+
+def _provider(name: str, value: Any) -> str | None:
+    return None if value is None else provider_problem(name, str(value))
 
 
 @config
@@ -160,15 +165,38 @@ class ConfluentKinesisSourceConfig(ClassicKinesisSourceConfig):
     kinesis_base_url: str = key(default="", doc="The address of another server.")
     kinesis_credentials_provider_class: ClassName | None = key(
         default=None,
-        doc="Where credentials come from. Left out: the keys here, else the default chain.",
+        validator=_provider,
+        doc="Where credentials come from when no static key is set: a provider of the AWS SDK by "
+        "its class name. Left out: the default chain.",
+    )
+    kinesis_credentials_provider_sts_role_arn: str = key(
+        default="", importance="low", doc="AwsAssumeRoleCredentialsProvider: the role to assume."
+    )
+    kinesis_credentials_provider_sts_role_session_name: str = key(
+        default="", importance="low", doc="Likewise: the name of its session."
+    )
+    kinesis_credentials_provider_sts_role_external_id: Password | None = key(
+        default=None, importance="low", doc="Likewise: the id that the role's owner asks for."
     )
     kinesis_proxy_username: str = key(default="", doc="The user name for the proxy.")
 
     def settings(self, raw: Mapping[str, str]) -> Settings:
         """Return what the task works with."""
         found = super().settings(raw)
+        provider = self.kinesis_credentials_provider_class or ""
+        if provider.endswith(ASSUME_ROLE):
+            found = attrs.evolve(
+                found,
+                needs_role=True,
+                role_arn=self.kinesis_credentials_provider_sts_role_arn or found.role_arn,
+                role_session=self.kinesis_credentials_provider_sts_role_session_name
+                or found.role_session,
+                role_external_id=self.kinesis_credentials_provider_sts_role_external_id
+                or found.role_external_id,
+            )
         return attrs.evolve(
             found,
+            providers=PROVIDERS.get(provider, ()),
             endpoint=self.kinesis_base_url,
             proxy_user=self.kinesis_proxy_username or found.proxy_user,
         )

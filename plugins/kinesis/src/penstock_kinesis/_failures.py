@@ -62,7 +62,14 @@ _THROTTLED: Final = frozenset(
     }
 )
 _PASSING: Final = frozenset(
-    {"InternalFailure", "InternalFailureException", "ServiceUnavailable", "RequestTimeout"}
+    {
+        "InternalFailure",
+        "InternalFailureException",
+        "ServiceUnavailable",
+        "RequestTimeout",
+        # Fan-out: the consumer is not ready yet, or the task before is still subscribed.
+        "ResourceInUseException",
+    }
 )
 _REMEDIES: Final = {
     "ResourceNotFoundException": "check the name of the stream and its region",

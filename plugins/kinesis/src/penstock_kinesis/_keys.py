@@ -16,6 +16,7 @@ from penstock_kinesis._offsets import Place, StreamName
 from penstock_kinesis._pacing import READ_INTERVAL_MIN_S
 
 __all__ = [
+    "CONSUMER_KEY",
     "CREATED_KEY",
     "SHARDS_KEY",
     "SINCE_KEY",
@@ -30,6 +31,7 @@ SHARDS_KEY: Final = "kinesis.task.shards"
 TREE_KEY: Final = "kinesis.task.tree"
 SINCE_KEY: Final = "kinesis.task.since.ms"
 CREATED_KEY: Final = "kinesis.task.stream.created.ms"
+CONSUMER_KEY: Final = "kinesis.task.consumer.arn"
 """Keys that the connector gives to its tasks."""
 
 
@@ -59,9 +61,13 @@ class Settings:
     secret_key: Password | None = None
     session_token: Password | None = None
     profile: str = ""
+    providers: tuple[str, ...] = ()
+    needs_role: bool = False
     role_arn: str = ""
     role_session: str = ""
     role_external_id: Password | None = None
+    fan_out: bool = False
+    consumer: str = ""
     proxy_url: str = ""
     proxy_user: str = ""
     proxy_password: Password | None = None
@@ -98,6 +104,16 @@ class KinesisKeys:
     kinesis_deaggregate: bool = key(
         default=True, doc="Take apart records that the Kinesis Producer Library aggregated."
     )
+    kinesis_fan_out: bool = key(
+        default=False,
+        doc="Let the service push records (enhanced fan-out). It costs, and other readers of the "
+        "stream take nothing of its rate.",
+    )
+    kinesis_fan_out_consumer: str = key(
+        default="",
+        doc="The consumer of fan-out, by ARN or by name. A name that is not known is registered; "
+        "left out: penstock- and the connector's name.",
+    )
     aws_session_token: Password | None = key(
         default=None, importance="low", doc="The token of temporary static credentials."
     )
@@ -129,6 +145,10 @@ class KinesisKeys:
         default=None, importance="low", doc="Set by the connector: when the stream was created."
     )
 
+    kinesis_task_consumer_arn: str = key(
+        default="", importance="low", doc="Set by the connector: the consumer of fan-out."
+    )
+
     @abc.abstractmethod
     def settings(self, raw: Mapping[str, str]) -> Settings:
         """Return what the task works with; ``raw`` is the whole configuration."""
@@ -154,6 +174,8 @@ class KinesisKeys:
             "role_arn": self.kinesis_role_arn,
             "role_session": self.kinesis_role_session_name,
             "role_external_id": self.kinesis_role_external_id,
+            "fan_out": self.kinesis_fan_out,
+            "consumer": self.kinesis_fan_out_consumer,
             "proxy_url": self.kinesis_proxy_url,
             "proxy_user": self.kinesis_proxy_user,
             "proxy_password": self.kinesis_proxy_password,

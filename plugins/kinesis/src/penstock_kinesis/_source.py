@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -18,7 +20,9 @@ from penstock_kinesis._config import (
     KinesisSourceConfig,
 )
 from penstock_kinesis._failures import FailureKind, explain
+from penstock_kinesis._http2 import is_installed
 from penstock_kinesis._keys import (
+    CONSUMER_KEY,
     CREATED_KEY,
     SHARDS_KEY,
     SINCE_KEY,
@@ -46,6 +50,7 @@ log = logging.getLogger(__name__)
 
 CLOSE_WAIT_S: Final = 2.0
 _TRIES: Final = 5
+_NAME_MAX: Final = 128
 
 C = TypeVar("C", bound=KinesisKeys)
 
@@ -67,9 +72,9 @@ class _KinesisConnector(SourceConnector[C]):
         given = {name: text for name, text in raw.items() if text is not None}
         settings: Settings = cls.config_spec().parse(given).settings(given)
         stream = next(value for value in values if value.name == cls.stream_key)
-        problem = _position_problem(settings)
+        problem = _position_problem(settings) or _lack(settings)
         if problem is None:
-            problem = _service_problem(settings)
+            problem = _service_problem(settings, given.get("name", ""))
         if problem is not None:
             stream.errors.append(problem)
         return values
@@ -77,13 +82,15 @@ class _KinesisConnector(SourceConnector[C]):
     def start(self) -> None:
         """Look at the stream, and then every ``kinesis.shard.monitor.ms``."""
         self._settings: Settings = self.config.settings(self.context.raw_config)
-        problem = _position_problem(self._settings)
+        problem = _position_problem(self._settings) or _lack(self._settings)
         if problem is not None:
             raise ConfigError(problem)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._placed: dict[str, int] = {}
         self._kinesis = Kinesis(self._settings)
+        self._consumer = ""
+        self._is_moved = False
         self._facts, self._shards = self._look_patiently()
         self._since_ms = self._facts.now_ms
         self._watcher = threading.Thread(target=self._watch, name="kinesis-shards", daemon=True)
@@ -103,6 +110,7 @@ class _KinesisConnector(SourceConnector[C]):
             count = max(1, min(max_tasks, sum(not shard.closed for shard in shards)))
             self._placed = placed = assign(shards, count, self._placed)
             since_ms = self._since_ms
+            consumer = self._consumer
         by_id = {shard.id: shard for shard in shards}
         made: list[Mapping[str, str]] = []
         for task in range(count):
@@ -111,6 +119,8 @@ class _KinesisConnector(SourceConnector[C]):
             more[SINCE_KEY] = str(since_ms)
             if facts.created_ms is not None:
                 more[CREATED_KEY] = str(facts.created_ms)
+            if consumer:
+                more[CONSUMER_KEY] = consumer
             made.append({**self.context.raw_config, **more})
         return made
 
@@ -132,7 +142,19 @@ class _KinesisConnector(SourceConnector[C]):
         facts = self._kinesis.facts()
         pattern = self._settings.shard_pattern
         found = self._kinesis.shards()
+        if self._settings.fan_out:
+            self._subscribable(facts)
         return facts, [one for one in found if pattern is None or pattern.search(one.id)]
+
+    def _subscribable(self, facts: StreamFacts) -> None:
+        """Find or register the consumer; each time, as somebody may have deleted it."""
+        wanted = _consumer_name(self._settings, self.context.name)
+        found = self._kinesis.consumer(facts.arn, wanted, register=True) or ""
+        with self._lock:
+            if self._consumer and self._consumer != found:
+                log.warning("%s has another consumer now: %s", self._kinesis.where, found)
+                self._is_moved = True
+            self._consumer = found
 
     def _look_patiently(self) -> tuple[StreamFacts, list[Shard]]:
         """Look; what may pass is tried again a few times."""
@@ -176,10 +198,10 @@ class _KinesisConnector(SourceConnector[C]):
                 self._placed = {}
             elif new:
                 log.info("%s has new shards: %s", self._kinesis.where, ", ".join(new))
-            else:
+            elif not self._is_moved:
                 # Shards that closed or expired change nothing for the tasks that have them.
                 return False
-            self._facts, self._shards = facts, shards
+            self._facts, self._shards, self._is_moved = facts, shards, False
             return True
 
 
@@ -191,14 +213,35 @@ def _position_problem(settings: Settings) -> str | None:
     return None
 
 
-def _service_problem(settings: Settings) -> str | None:
+def _lack(settings: Settings) -> str | None:
+    """Return what a configuration lacks that is right key by key."""
+    if settings.needs_role and not settings.role_arn:
+        return "AwsAssumeRoleCredentialsProvider needs kinesis.credentials.provider.sts.role.arn"
+    if settings.fan_out and not is_installed():
+        return "kinesis.fan.out needs packages: pip install 'penstock-kinesis[fan-out]'"
+    return None
+
+
+def _consumer_name(settings: Settings, connector: str) -> str:
+    """Return the consumer's name or ARN; connectors of different names have different ones."""
+    if settings.consumer:
+        return settings.consumer
+    whole = f"penstock-{connector}"
+    name = re.sub(r"[^a-zA-Z0-9_.-]", "-", whole)[:_NAME_MAX]
+    if name == whole:
+        return name
+    digest = f"-{zlib.crc32(whole.encode()):08x}"
+    return name[: _NAME_MAX - len(digest)] + digest
+
+
+def _service_problem(settings: Settings, connector: str) -> str | None:
     try:
         kinesis = Kinesis(settings, hurried=True)
     except Exception as problem:  # noqa: BLE001 - botocore refuses profiles, regions, addresses
         where = f"stream '{settings.stream.name}' in {settings.stream.region}"
         return explain(problem, "making a client", where).message
     try:
-        return kinesis.problem()
+        return kinesis.problem(_consumer_name(settings, connector) if settings.fan_out else "")
     finally:
         kinesis.close()
 

@@ -19,8 +19,10 @@ from penstock_kinesis._config import (
     KinesisSourceConfig,
 )
 from penstock_kinesis._cursor import Cursor
+from penstock_kinesis._inflow import Inflow
 from penstock_kinesis._keys import KinesisKeys, Settings, start_of
 from penstock_kinesis._offsets import Place, older_forms, read_offset
+from penstock_kinesis._pushed import Subscriptions
 from penstock_kinesis._readers import Readers
 from penstock_kinesis._records import Maker, marks
 from penstock_kinesis._shards import ancestors, from_text
@@ -37,6 +39,8 @@ log = logging.getLogger(__name__)
 POLL_WAIT_S: Final = 0.5
 ROWS_MAX: Final = 5_000
 """Rows of one batch."""
+TELL_S: Final = 1.0
+"""How often figures are told."""
 PARENTS_LOOK_S: Final = 1.0
 """How often the end of a parent is looked for that another task reads."""
 
@@ -62,10 +66,10 @@ class _KinesisTask(SourceTask[C]):
         self._own = [name for name in config.kinesis_task_shards.split(",") if name]
         self._maker = Maker(self._settings)
         self._kinesis = Kinesis(self._settings, threads=self._settings.threads)
-        self._readers = Readers(self._kinesis, self._settings, self._created_ms)
+        self._readers = self._inflow()
         self._marks: list[_Mark] = []
         self._ended: list[str] = []
-        self._look_at_s = 0.0
+        self._look_at_s = self._tell_at_s = 0.0
         family = set(self._own)
         for name in self._own:
             family |= ancestors(self._tree, name)
@@ -73,6 +77,12 @@ class _KinesisTask(SourceTask[C]):
         self._done = {name for name, place in self._places.items() if place.finished}
         self._waiting = {name for name in self._own if name not in self._done}
         self._release()
+
+    def _inflow(self) -> Inflow:
+        if self._settings.fan_out:
+            consumer = self.config.kinesis_task_consumer_arn
+            return Subscriptions(self._kinesis, self._settings, self._created_ms, consumer)
+        return Readers(self._kinesis, self._settings, self._created_ms)
 
     def _stored(self, names: Sequence[str]) -> dict[str, Place]:
         """Return the stored places; those of other connectors where there are none of ours."""
@@ -113,6 +123,7 @@ class _KinesisTask(SourceTask[C]):
         if self._marks:
             return self.poll()
         chunks = self._readers.take(POLL_WAIT_S, ROWS_MAX)
+        self._tell()
         for chunk in chunks:
             if chunk.finished:
                 place = attrs.evolve(chunk.place, finished=True)
@@ -122,6 +133,14 @@ class _KinesisTask(SourceTask[C]):
                 log.info("stream '%s': shard '%s' is done", self._settings.stream.name, chunk.shard)
         rows = [chunk for chunk in chunks if len(chunk)]
         return self._maker.batch(rows) if rows else None
+
+    def _tell(self) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._tell_at_s:
+            self._tell_at_s = now_s + TELL_S
+            behind = self._readers.behind_ms
+            self.context.gauge("millis-behind-latest", max(behind.values(), default=0))
+            self.context.gauge("shards", len(behind))
 
     def _look(self) -> None:
         """Look whether other tasks have finished the parents that shards wait for."""

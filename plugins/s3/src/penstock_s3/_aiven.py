@@ -23,6 +23,7 @@ from penstock_s3._layout import Layout
 from penstock_s3._naming import TemplateNames, TemplatePaths
 from penstock_s3._plugins import json_converter
 from penstock_s3._rotation import Rules
+from penstock_s3._spool import Spool
 from penstock_s3._template import Template
 from penstock_s3._zones import zone_of
 
@@ -286,3 +287,9 @@ class _LatestEncoder:
 
     def finish(self) -> list[bytes]:
         return self._last
+
+    def shed(self, spool: Spool) -> None:
+        """One record stays."""
+
+    def drop(self) -> None:
+        """Nothing is on the disk."""

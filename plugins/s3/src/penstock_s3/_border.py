@@ -1,6 +1,7 @@
 """The border between what decides (formats, paths, rotation, names) and what uploads.
 
-Everything behind these protocols is pure: no clock, no client, no file. The task gives the wall
+Everything behind these protocols is pure: no clock, no client, no file but the task's spool, which
+encoders are lent while memory is short. The task gives the wall
 clock, carries out the steps and moves the bytes. How it all goes together::
 
     layout = layout_of(config, raw)              # _layout.py, once a task; or, of Aiven's keys,
@@ -22,6 +23,7 @@ from typing import Literal, Protocol
 import attrs
 
 from penstock.data import Batch, Schema
+from penstock_s3._spool import Spool
 
 __all__ = [
     "Cut",
@@ -70,6 +72,12 @@ class Encoder(Protocol):
 
     def finish(self) -> list[bytes]:
         """Return the last bytes; the encoder is of no use afterwards."""
+
+    def shed(self, spool: Spool) -> None:
+        """Put what is held on the disk where that can be; raises ConnectError."""
+
+    def drop(self) -> None:
+        """Free what is on the disk: nothing of the object is wanted any more."""
 
     @property
     def held(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
@@ -108,8 +108,16 @@ class PartitionFiles:
     @property
     def held(self) -> int:
         """Bytes that encoders hold."""
-        files = self._open.values()
-        return sum(one.encoder.held for file in files for one in file.objects.values())
+        return sum(one.encoder.held for one in self._objects())
+
+    def _objects(self) -> Iterator[_Object]:
+        return (one for file in self._open.values() for one in file.objects.values())
+
+    def shed(self, least: int) -> None:
+        """Put on the disk what encoders hold, of those that hold so many bytes."""
+        for one in self._objects():
+            if one.encoder.held >= least:
+                one.encoder.shed(self._desk.spool)
 
     def cut(self, step: Cut) -> None:
         """Complete all open files; their offset may be committed once they are."""
@@ -123,6 +131,8 @@ class PartitionFiles:
             for one in file.objects.values():
                 one.upload.finish(one.encoder.finish(), notes)
                 uploads.append(one.upload)
+            # The files of a cut may be thousands: some are written before the last are finished.
+            self._desk.make_room()
         self._open.clear()
         self._closing.append((step.offset, uploads))
 
@@ -145,9 +155,9 @@ class PartitionFiles:
 
     def drop(self) -> None:
         """Forget all that is not complete: its rows will come again, to whom has them next."""
-        for file in self._open.values():
-            for one in file.objects.values():
-                one.upload.drop()
+        for one in self._objects():
+            one.upload.drop()
+            one.encoder.drop()
         for _, uploads in self._closing:
             for upload in uploads:
                 upload.drop()

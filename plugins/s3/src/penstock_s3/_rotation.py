@@ -81,8 +81,11 @@ class _Rows:
     def of(cls, lots: Sequence[Lot]) -> _Rows:
         if len(lots) == 1:
             lot = lots[0]
-            n = len(lot.batch)
-            return cls(lot.paths, lot.times, lot.sizes, _offsets(lot.batch), Repeat(0, n), range(n))
+            n, paths = len(lot.batch), lot.paths
+            if isinstance(paths, list) and paths and paths.count(paths[0]) == n:
+                # Most batches of one hour have one path: nothing is grouped then.
+                paths = Repeat(paths[0], n)
+            return cls(paths, lot.times, lot.sizes, _offsets(lot.batch), Repeat(0, n), range(n))
         order = sorted(
             (offset, i, place)
             for i, lot in enumerate(lots)
@@ -250,9 +253,10 @@ class Span:
         base = _first_time(times, start, end) if state.base_ms is None else state.base_ms
         if base is not None:
             limit = base + rules.interval
-            place = next(
-                (i for i in range(start, end) if (at := times[i]) is not None and at >= limit), end
-            )
+            solid = [at for at in times[start:end] if at is not None]
+            if solid and max(solid) >= limit:
+                late = ((i, times[i]) for i in range(start, end))
+                place = next(i for i, at in late if at is not None and at >= limit)
         reason: Reason | None = "interval" if place < end else None
         if rules.ends_at_other_path:
             path = rows.paths[start] if state.path is None else state.path
@@ -307,6 +311,9 @@ class Span:
         if isinstance(rows.paths, Repeat) and len(lots) == 1:
             yield self._write(lots[0], rows.paths.value, range(start, end), rows.offsets[start])
             return
+        if len(lots) == 1:
+            yield from self._writes_by_path(lots[0], rows, start, end)
+            return
         files: dict[tuple[str, Schemas], list[int]] = {}
         targets: dict[tuple[str, int], tuple[str, Schemas]] = {}
         for place in range(start, end):
@@ -323,6 +330,20 @@ class Span:
                 if inside[-1] - inside[0] == len(inside) - 1:
                     inside = range(inside[0], inside[-1] + 1)
                 yield self._write(lots[lot], path, inside, rows.offsets[found[0]])
+
+    def _writes_by_path(self, lot: Lot, rows: _Rows, start: int, end: int) -> Iterator[Write]:
+        """Yield what goes where of one lot, whose rows stand in the order of their offsets."""
+        files: dict[str, list[int]] = {}
+        for place, path in enumerate(rows.paths[start:end], start):
+            if path in files:
+                files[path].append(place)
+            else:
+                files[path] = [place]
+        for path, places in files.items():
+            inside: Sequence[int] = places
+            if places[-1] - places[0] == len(places) - 1:
+                inside = range(places[0], places[-1] + 1)
+            yield self._write(lot, path, inside, rows.offsets[places[0]])
 
     def _given(self, lot: Lot, path: str) -> Schemas:
         batch = lot.batch

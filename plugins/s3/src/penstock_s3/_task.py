@@ -25,8 +25,23 @@ __all__ = ["AivenS3SinkTask", "S3SinkTask"]
 
 log = logging.getLogger(__name__)
 
-COMMIT_WAIT_S: Final = 20.0
+COMMIT_WAIT_S: Final = 5.0
 """How long a commit waits for what is under way; what is not there then is committed later."""
+
+LAST_COMMIT_WAIT_S: Final = 20.0
+"""How long the last commit of a task waits: nobody polls any more, and what is not there then is
+written again."""
+
+
+PUT_WAIT_S: Final = 3.0
+"""How long a put waits for room in memory, at its start and after; longer waits are the runtime's,
+which goes on to poll meanwhile, so that a slow S3 does not cost the place in the group."""
+
+ROOM_RETRY_MS: Final = 500
+"""When rows are given again that there was no room for."""
+
+SHED_LEAST: Final = 64 * 1024
+"""Encoders that hold less go to the disk only when the others were not enough, bytes."""
 
 
 class _Task(SinkTask[Any]):
@@ -87,6 +102,7 @@ class _Task(SinkTask[Any]):
         except RetriableError as problem:
             log.warning("uploads will be tried again: %s", problem)
             return
+        self._desk.be_patient(PUT_WAIT_S)
         now_ms = _now_ms()
         for files in self._files.values():
             cut = files.span.due(now_ms)
@@ -108,6 +124,7 @@ class _Task(SinkTask[Any]):
         batches = [batch for batch in batches if len(batch)]
         if not batches:
             return
+        self._wait_for_room()
         now_ms = _now_ms()
         origin: Any = batches[0].origin
         place = TopicPartition(origin.topic, origin.partition)
@@ -123,8 +140,34 @@ class _Task(SinkTask[Any]):
                 files.cut(step)
             self._desk.make_room()
         if self._puts % 64 == 0 or len(self._files) == 1:
-            self._desk.make_room(sum(one.held for one in self._files.values()))
+            self._make_room()
         self._puts += 1
+
+    def _wait_for_room(self) -> None:
+        """Take no rows while memory is full; raises RetriableError when S3 does not keep up."""
+        self._desk.be_patient(PUT_WAIT_S)
+        if not self._desk.make_room():
+            self.context.retry_after(ROOM_RETRY_MS)
+            raise RetriableError(
+                f"s3://{self._keys.s3_bucket_name}: {self._desk.counted() >> 20} MiB wait for S3,"
+                " which is slow, and s3.buffer.memory allows no more: records are read again when"
+                " there is room"
+            )
+        self._desk.be_patient(PUT_WAIT_S)
+
+    def _make_room(self) -> None:
+        """Keep what encoders and uploads hold within the budget, half of it for encoders."""
+        held = sum(one.held for one in self._files.values())
+        most = self._keys.s3_buffer_memory // 2
+        if held > most:
+            # The large ones, which are few writes to the disk; all when there are none.
+            for least in (SHED_LEAST, 1):
+                for files in self._files.values():
+                    files.shed(least)
+                held = sum(one.held for one in self._files.values())
+                if held <= most // 2:
+                    break
+        self._desk.make_room(held)
 
     def _solid(self, batch: Batch) -> Batch:
         """Return a batch without the null values that are not written."""
@@ -185,6 +228,7 @@ class _Task(SinkTask[Any]):
 
     def pre_commit(self, offsets: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return the offsets whose objects are all there."""
+        self._desk.be_patient(PUT_WAIT_S)
         flushes = self._layout.ends_at_commit or (self.context.stopping and self._ends_by_clock)
         if flushes:
             for place in offsets:
@@ -192,7 +236,7 @@ class _Task(SinkTask[Any]):
                 cut = None if files is None else files.span.end()
                 if files is not None and cut is not None:
                     files.cut(cut)
-        self._desk.wait(COMMIT_WAIT_S)
+        self._desk.wait(LAST_COMMIT_WAIT_S if self.context.stopping else COMMIT_WAIT_S)
         safe: dict[TopicPartition, int] = {}
         for place, consumed in offsets.items():
             files = self._files.get(place)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures as cf
 import hashlib
-import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import attrs
 
@@ -16,11 +16,14 @@ from penstock.errors import ConnectError, RetriableError
 from penstock_s3._client import Bucket
 from penstock_s3._config_s3 import PART_BYTES_MIN
 from penstock_s3._failures import is_taken, is_unknown_upload
+from penstock_s3._spool import Parked, Spool
 
 __all__ = ["Desk", "Upload"]
 
 _ROOM_SHARE: Final = 0.75
 """How full the budget is left once it was full, so that it is not full again at once."""
+_SMALL: Final = 4096
+"""Bytes of less than this are joined: a row at a time, most memory would be that of objects."""
 
 
 @attrs.define(eq=False)
@@ -30,6 +33,15 @@ class _Part:
     number: int
     body: bytes
     etag: cf.Future[str]
+
+
+@attrs.define(eq=False)
+class _Whole:
+    """An object written at once: what was put on the disk, then what is in memory."""
+
+    parked: Parked | None
+    chunks: list[bytes]
+    size: int
 
 
 class Upload:
@@ -46,43 +58,54 @@ class Upload:
         self._replaces = replaces
         self._buffer: list[bytes] = []
         self.buffered = 0
-        self._spilled: IO[bytes] | None = None
-        self._spilled_bytes = 0
+        self._parked: Parked | None = None
         self._parts: list[_Part] = []
         self._id: cf.Future[str] | None = None
         self._hash = hashlib.sha256()
         self._notes: Mapping[str, str] = {}
-        self._body: bytes | None = None
+        self._whole: _Whole | None = None
         self.end: cf.Future[None] | None = None
         self.is_dropped = False
 
     def add(self, chunks: Iterable[bytes]) -> None:
         """Take bytes; whole parts are sent."""
+        buffer = self._buffer
         for chunk in chunks:
-            self._buffer.append(chunk)
+            if buffer and len(chunk) < _SMALL and len(buffer[-1]) < _SMALL:
+                buffer[-1] += chunk
+            else:
+                buffer.append(chunk)
             self.buffered += len(chunk)
             self._desk.held += len(chunk)
-        while self._spilled_bytes + self.buffered >= self._desk.part_bytes:
+        while self.pending >= self._desk.part_bytes:
             self.send_part(self._desk.part_bytes)
 
     @property
     def pending(self) -> int:
         """Bytes not sent yet, in memory or on disk."""
-        return self._spilled_bytes + self.buffered
+        return self.buffered + (0 if self._parked is None else self._parked.size)
 
     def _taken(self, size: int) -> bytes:
         """Return the next bytes to send, ``size`` at most; the desk counts them still."""
         front = b""
-        if self._spilled is not None:
-            self._spilled.seek(0)
-            front = self._spilled.read()
-            self._spilled.close()
-            self._spilled, self._spilled_bytes = None, 0
+        if self._parked is not None:
+            front = self._parked.read()
+            self._parked.free()
+            self._parked = None
             self._desk.held += len(front)
-        whole = b"".join([front, *self._buffer])
-        body, rest = (whole, b"") if len(whole) <= size else (whole[:size], whole[size:])
-        self._buffer, self.buffered = ([rest] if rest else []), len(rest)
-        return body
+        chunks = [front, *self._buffer]
+        # Cut before they are joined: what is over is a small piece, and nothing is copied twice.
+        over = sum(map(len, chunks)) - size
+        rest: list[bytes] = []
+        while over > 0:
+            last = chunks.pop()
+            keep = max(len(last) - over, 0)
+            rest.insert(0, last[keep:])
+            over -= len(last) - keep
+            if keep:
+                chunks.append(last[:keep])
+        self._buffer, self.buffered = rest, sum(map(len, rest))
+        return b"".join(chunks)
 
     def send_part(self, size: int) -> None:
         """Send what is there, ``size`` bytes at most, as a part."""
@@ -106,11 +129,10 @@ class Upload:
         return etag
 
     def spill(self) -> None:
-        """Put what waits in memory on the disk."""
-        if self._spilled is None:
-            self._spilled = tempfile.TemporaryFile(prefix="penstock-s3-")  # noqa: SIM115 - closed by _taken or drop
-        self._spilled.write(b"".join(self._buffer))
-        self._spilled_bytes += self.buffered
+        """Put what waits in memory on the disk; raises ConnectError."""
+        if self._parked is None:
+            self._parked = Parked(self._desk.spool)
+        self._parked.add(b"".join(self._buffer))
         self._desk.held -= self.buffered
         self._buffer, self.buffered = [], 0
 
@@ -123,8 +145,9 @@ class Upload:
             if self.pending:
                 self.send_part(self._desk.part_bytes)
         else:
-            self._body = self._taken(self._desk.part_bytes)
-            self._hash.update(self._body)
+            # The pool reads what is on the disk: all files of a cut at once may not fit in memory.
+            self._whole = _Whole(self._parked, self._buffer, self.buffered)
+            self._parked, self._buffer, self.buffered = None, [], 0
         self.end = self._ended()
 
     def _ended(self) -> cf.Future[None]:
@@ -144,9 +167,10 @@ class Upload:
     def _completed(self, started: cf.Future[str] | None, sent: Sequence[cf.Future[str]]) -> None:
         """Make the object, in the pool, after all its parts."""
         bucket = self._desk.bucket
+        whole = self._whole
         try:
-            if self._body is not None:
-                bucket.put(self.key, self._type, self._body, over=self._replaces)
+            if whole is not None:
+                self._put(whole)
             elif started is not None:
                 etags = [etag.result() for etag in sent]
                 bucket.complete(self.key, started.result(), etags, over=self._replaces)
@@ -155,12 +179,29 @@ class Upload:
             if not (is_taken(cause) or is_unknown_upload(cause)):
                 raise
             self._compare(problem, started)
-        if self._body is not None:
-            self._desk.let_go(len(self._body))
-            self._body = b""
+        self.forget()
         told = bucket.tag(self.key, self._notes)
         if told:
             self._desk.warnings.append(told)
+
+    def _put(self, whole: _Whole) -> None:
+        """Write an object at once, in the pool."""
+        front = b"" if whole.parked is None else whole.parked.read()
+        self._desk.let_go(-len(front))
+        try:
+            body = b"".join([front, *whole.chunks])
+            self._hash = hashlib.sha256(body)
+            self._desk.bucket.put(self.key, self._type, body, over=self._replaces)
+        finally:
+            self._desk.let_go(len(front))
+
+    def forget(self) -> None:
+        """Let go of an object written at once, or never."""
+        whole, self._whole = self._whole, None
+        if whole is not None:
+            self._desk.let_go(whole.size)
+            if whole.parked is not None:
+                whole.parked.free()
 
     def _compare(self, problem: ConnectError, started: cf.Future[str] | None) -> None:
         """Accept the object in our place if its bytes are ours: an answer was lost, or a crash."""
@@ -181,16 +222,16 @@ class Upload:
         self._desk.open.discard(self)
         self._desk.held -= self.buffered
         self._buffer, self.buffered = [], 0
-        if self._spilled is not None:
-            self._spilled.close()
-            self._spilled, self._spilled_bytes = None, 0
+        if self._parked is not None:
+            self._parked.free()
+            self._parked = None
         for part in self._parts:
             if part.etag.cancel() or _failed(part.etag):
                 self._desk.let_go(len(part.body))
         if self.end is not None:
             is_undone = self.end.cancel() or _failed(self.end)
-            if is_undone and self._body:
-                self._desk.let_go(len(self._body))
+            if is_undone:
+                self.forget()
             if not is_undone:
                 return
         if self._id is not None and not self._id.cancel():
@@ -217,8 +258,10 @@ class Desk:
         self.part_bytes = part_bytes
         self.open: set[Upload] = set()
         self.held = 0
+        self.spool = Spool()
         self.warnings: deque[str] = deque(maxlen=10)
         self._budget = budget
+        self._until_s = 0.0
         self._pool = cf.ThreadPoolExecutor(threads, thread_name_prefix="s3-upload")
         self._flying: set[cf.Future[Any]] = set()
         self._gone: deque[int] = deque()
@@ -236,10 +279,11 @@ class Desk:
     def _over(self, upload: Upload, done: cf.Future[Any]) -> None:
         with self._lock:
             self._flying.discard(done)
-        if not done.cancelled() and not upload.is_dropped:
-            problem = done.exception()
-            if problem is not None:
-                self._failed.append((upload, problem))
+        problem = None if done.cancelled() else done.exception()
+        if problem is not None and upload.is_dropped:
+            upload.forget()
+        elif problem is not None:
+            self._failed.append((upload, problem))
 
     def let_go(self, size: int) -> None:
         """Note that so many bytes are not held any more; from any thread."""
@@ -262,10 +306,18 @@ class Desk:
                 found[upload] = problem
         return sorted(found.items(), key=lambda one: isinstance(one[1], RetriableError))
 
-    def make_room(self, more: int = 0) -> None:
-        """Wait, send or put on the disk until the budget has room; ``more`` is held elsewhere."""
+    def be_patient(self, wait_s: float) -> None:
+        """Let :meth:`make_room` wait so long from now on, in all."""
+        self._until_s = time.monotonic() + wait_s
+
+    def make_room(self, more: int = 0) -> bool:
+        """Send, put on the disk or wait until the budget has room; ``more`` is held elsewhere.
+
+        Returns:
+            Whether there is room, or nothing under way that would make it.
+        """
         if self.counted() + more <= self._budget:
-            return
+            return True
         wanted = self._budget * _ROOM_SHARE - more
         for upload in sorted(self.open, key=lambda one: one.buffered, reverse=True):
             if self.counted() <= wanted or not upload.buffered:
@@ -278,8 +330,12 @@ class Desk:
             with self._lock:
                 flying = set(self._flying)
             if not flying or self._failed:
-                return
-            cf.wait(flying, return_when=cf.FIRST_COMPLETED)
+                return True
+            left_s = self._until_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            cf.wait(flying, left_s, return_when=cf.FIRST_COMPLETED)
+        return True
 
     def wait(self, timeout_s: float) -> None:
         """Wait until nothing is under way."""
@@ -308,3 +364,4 @@ class Desk:
         for upload in list(self.open):
             upload.drop()
         self._pool.shutdown(wait=True)
+        self.spool.close()

@@ -218,7 +218,9 @@ def test_too_many_tasks_are_refused_unless_allowed(start: Start, enforced: bool)
 def test_values_of_providers_do_not_leave_the_host(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def resolved(raw: Mapping[str, str], worker: Mapping[str, str]) -> dict[str, str]:
+    def resolved(
+        raw: Mapping[str, str], worker: Mapping[str, str], expiring: Callable[[int], None]
+    ) -> dict[str, str]:
         return {name: value.replace("${env:SECRET}", "secret") for name, value in raw.items()}
 
     monkeypatch.setattr(connector_runner, "resolved", resolved)

@@ -72,7 +72,11 @@ PROGRESS = Progress(
     started_ms=1_000,
     paused_ms=1_000,
     paused_since_ms=10_000,
-    attributes={"sink-record-read-total": 10, "sink-record-send-total": 8},
+    attributes={
+        "sink-record-read-total": 10,
+        "sink-record-send-total": 8,
+        "gauge:millis-behind": 5,
+    },
     places=[["t", 0, 5, 9], ["t", 1, 4, None], ["u", 0, 3, 3]],
     about={"task-class": "x.Task"},
 )
@@ -121,6 +125,16 @@ def test_the_lag_is_told_where_both_ends_are_known() -> None:
     assert found["kafka_connect_sink_task_sink_record_lag_max", ""] == 4
     shown = task_figures(state().slots[TaskId("c", 0)], "w:1")
     assert (shown["lag"], shown["written"], shown["filtered"]) == (4, 8, 2)
+
+
+def test_a_figure_of_the_connectors_own_is_told_by_its_name() -> None:
+    data = worker_figures(state(), "w:1")
+    (found,) = [
+        one
+        for one in samples(data, version="1", now_ms=21_000)
+        if one.name == "penstock_task_gauge"
+    ]
+    assert (found.labels["name"], found.value) == ("millis-behind", 5)
 
 
 def test_before_the_first_rebalance_its_age_is_infinite() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from penstock.runtime.model import State, TaskId
@@ -96,3 +98,19 @@ def test_a_careful_write_gives_way_to_a_later_generation_of_another() -> None:
     assert not board.may_write(key, failed)
     assert board.may_write(key, Status(State.FAILED, "w2", 1))
     assert board.may_write(key, Status(State.FAILED, "w1", 4))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("status-connector-", {"state": "RUNNING", "worker_id": "w", "generation": 1}),
+        ("status-topic-:connector-a", {"topic": {"task": 0, "discoverTimestamp": 1}}),
+        ("status-topic-t:connector-", {"topic": {"task": 0, "discoverTimestamp": 1}}),
+        ("status-task-a-0", {"state": "RUNNING", "worker_id": "w", "generation": 1, "trace": 1}),
+        ("status-task-a-0", {"state": "RUNNING", "worker_id": "w", "generation": 1, "version": 1}),
+    ],
+)
+def test_what_java_discards_is_left_alone(key: str, value: dict[str, object]) -> None:
+    board = StatusBoard()
+    assert not board.fold(key.encode(), json.dumps(value).encode())
+    assert board.names() == set()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
+from penstock.errors import TimedOutError
 from penstock.rest.exchange import Answer, RestRequest
 from penstock.rest.routing import Route
 from penstock.rest.service import HEALTH_TIMEOUT_S
@@ -31,11 +31,12 @@ async def get_root(request: RestRequest) -> Answer:
 async def get_health(request: RestRequest) -> Answer:
     """``GET /health``: whether the herder answers (source: KIP-1017)."""
     try:
-        await asyncio.wait_for(request.service.ask(ListConnectors()), HEALTH_TIMEOUT_S)
-    except TimeoutError:
+        await request.service.ask(ListConnectors(), HEALTH_TIMEOUT_S)
+    except TimedOutError as problem:
         if not request.service.answered:
-            return Answer(503, {"status": "starting", "message": "Worker is still starting up."})
-        text = f"{_UNWELL}: the herder gave no answer within {HEALTH_TIMEOUT_S:g} s"
+            text = f"Worker is still starting up. {problem}"
+            return Answer(503, {"status": "starting", "message": text})
+        text = f"{_UNWELL}: {problem}"
         return Answer(500, {"status": "unhealthy", "message": text})
     except Exception as problem:  # noqa: BLE001 - whatever it is, the worker is not well
         text = f"{_UNWELL}: {problem}"

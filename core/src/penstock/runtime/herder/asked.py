@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import attrs
 
 from penstock.runtime.herder import commands as cmd
+from penstock.runtime.stages import Stage
 
-__all__ = ["Requested", "Tick", "Validated"]
+__all__ = ["Asked", "Requested", "Tick", "Validated"]
+
+
+class Asked(Future[Any]):
+    """The answer to come, and what it waits for: ``stage`` is set on the herder's thread."""
+
+    stage: Stage | None = None
 
 
 @attrs.frozen

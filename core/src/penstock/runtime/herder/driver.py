@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
+import attrs
+
 from penstock.errors import ConflictError, ConnectError, PenstockError
 from penstock.runtime.clock import Clock, SystemClock
-from penstock.runtime.herder.asked import Requested, Validated
+from penstock.runtime.herder.asked import Asked, Requested, Validated
 from penstock.runtime.herder.commands import Command
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted
 from penstock.runtime.herder.state import (
@@ -26,11 +28,13 @@ from penstock.runtime.herder.state import (
     StartHost,
     StopHost,
     Validate,
+    Waits,
 )
 from penstock.runtime.host.messages import Call, StartConnector, StartTask
 from penstock.runtime.host.messages import Command as HostCommand
 from penstock.runtime.host.messages import Event as HostEvent
 from penstock.runtime.model import ConnectorType, TaskId
+from penstock.runtime.stages import Stage
 
 __all__ = ["Herder", "HerderDriver", "WorkerPort"]
 
@@ -120,7 +124,7 @@ class HerderDriver:
         self._ticks = ticks
         self._mailbox: queue.Queue[Any] = queue.Queue(MAILBOX_MAX)
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, Future[Any]] = {}
+        self._waiting: dict[int, Asked] = {}
         self._clock = clock or SystemClock()
         self._closed = False
         self._tick_at_s = 0.0
@@ -138,7 +142,7 @@ class HerderDriver:
 
     def submit(self, command: Command) -> Future[Any]:
         """Ask the herder; the future holds plain JSON data or raises a ConnectError."""
-        future: Future[Any] = Future()
+        future = Asked()
         if self._closed:
             future.set_exception(ConflictError("the worker is shutting down"))
             return future
@@ -205,13 +209,26 @@ class HerderDriver:
 
     def _take(self, event: Any) -> None:
         try:
+            if isinstance(event, Validated):
+                self._stage_ended(event.request)
             for action in self._herder.step(event):
+                if action.stage and isinstance(event, Requested | Validated):
+                    self._stage_begins(event.request, action.stage)
                 self._carry_out(action)
         except Exception:
             # One bad event must not end the worker; the request it came with is answered.
             log.exception("the herder failed on %s", type(event).__name__)
             if isinstance(event, Requested | Validated):
                 self._reply(event.request, error=ConnectError("internal error; see the log"))
+
+    def _stage_begins(self, request: int, description: str) -> None:
+        if (future := self._waiting.get(request)) is not None:
+            future.stage = Stage(description, self._clock.now_ms())
+
+    def _stage_ended(self, request: int) -> None:
+        future = self._waiting.get(request)
+        if future is not None and future.stage is not None:
+            future.stage = attrs.evolve(future.stage, ended_ms=self._clock.now_ms())
 
     def _carry_out(self, action: Action) -> None:
         if isinstance(action, StartHost):
@@ -224,6 +241,8 @@ class HerderDriver:
             self._validate(action)
         elif isinstance(action, OffsetsWork):
             self._offsets(action)
+        elif isinstance(action, Waits):
+            pass  # it only says what for
         elif isinstance(action, Say):
             log.warning("%s", action.text)
         elif isinstance(action, Reply):

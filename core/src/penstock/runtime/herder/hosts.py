@@ -27,6 +27,7 @@ from penstock.runtime.host.messages import (
     ReconfigurationRequested,
     Running,
     TaskConfigsMade,
+    ValuesExpire,
 )
 from penstock.runtime.model import ConnectorType, State, TaskId
 
@@ -83,6 +84,7 @@ def host_step(
         slot.incarnation = event.incarnation
         slot.starting = True
         slot.figures = None  # those of the host before would be taken for this one's
+        slot.ttl_ms = slot.reload_at_ms = None
         state.startups(slot.key).attempts += 1
         return []
     if event.incarnation != slot.incarnation:
@@ -144,6 +146,8 @@ def _reported(
         slot.state = State.PAUSED
     elif isinstance(event, ReconfigurationRequested):
         actions = _ask_for_tasks(state, slot)
+    elif isinstance(event, ValuesExpire):
+        slot.ttl_ms = event.ttl_ms if slot.ttl_ms is None else min(slot.ttl_ms, event.ttl_ms)
     elif isinstance(event, TaskConfigsMade):
         actions = tasks_made(state, slot, event)
     return actions

@@ -1,16 +1,24 @@
-"""Failed hosts that start again by themselves, when their connector asks for it. Pure."""
+"""Hosts that start again by themselves. Pure.
+
+Those that failed, when their connector asks for it; and those whose values from config providers
+have expired (source: WorkerConfigTransformer).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
-from penstock.runtime.herder.state import Action, HostKey, Say, Slot, Spec, reconcile
+from penstock.runtime.herder.state import Action, HostKey, Phase, Say, Slot, Spec, reconcile
 from penstock.runtime.model import TaskId
 from penstock.runtime.restart_keys import AFTER_FENCING, RestartPolicy
 
-__all__ = ["Recovery"]
+__all__ = ["RELOAD_MIN_MS", "Recovery"]
+
+RELOAD_MIN_MS: Final = 1_000
+"""How long a host lives at least before it starts anew for values that have expired."""
 
 
 @attrs.define
@@ -51,6 +59,7 @@ class Recovery:
             ):
                 # A user was faster; that counts as a new beginning.
                 del self._plans[key]
+            actions += _reloaded(slot, now_ms)
         return actions
 
     def _failed(self, key: HostKey, slot: Slot, spec: Spec, now_ms: int) -> list[Action]:
@@ -84,6 +93,24 @@ class Recovery:
         delay_ms = policy.delay_before(plan.attempts)
         plan.due_ms = now_ms + delay_ms
         return [Say(f"{what} failed; restart {plan.attempts + 1} follows in {delay_ms} ms")]
+
+
+def _reloaded(slot: Slot, now_ms: int) -> list[Action]:
+    """Start a host anew when values that it got from config providers have expired.
+
+    A connector that failed gets another chance by that, as in the original; a failed task stays
+    as it is. A host that is on its way out has nothing to wait for: its successor tells anew.
+    """
+    is_lasting = slot.phase is Phase.LIVE or (slot.failed and slot.phase is Phase.IDLE)
+    if slot.ttl_ms is None or slot.wanted is None or not is_lasting:
+        return []
+    if slot.reload_at_ms is None:
+        slot.reload_at_ms = now_ms + max(RELOAD_MIN_MS, slot.ttl_ms)
+    if now_ms < slot.reload_at_ms or (slot.failed and isinstance(slot.key, TaskId)):
+        return []
+    slot.ttl_ms = slot.reload_at_ms = None
+    slot.restart()
+    return reconcile(slot)
 
 
 def _policy(slot: Slot, spec: Spec) -> RestartPolicy | None:

@@ -17,6 +17,7 @@ import attrs
 from penstock.runtime.host.messages import Command as HostCommand
 from penstock.runtime.host.messages import Pause, Progress, Resume
 from penstock.runtime.model import ConnectorType, State, TargetState, TaskId
+from penstock.runtime.stages import VALIDATING
 
 __all__ = [
     "Action",
@@ -34,6 +35,7 @@ __all__ = [
     "Startups",
     "StopHost",
     "Validate",
+    "Waits",
     "reconcile",
 ]
 
@@ -69,7 +71,8 @@ class Slot:
 
     ``failed`` keeps a slot idle until somebody restarts it or changes its spec; ``fenced`` says
     that another producer had its transactional id, which a restart may cure. ``held``: nothing
-    may start here yet.
+    may start here yet. ``ttl_ms`` is how long values that its host got from config providers live,
+    and ``reload_at_ms`` (monotonic) when it is to start anew for others.
     """
 
     key: HostKey
@@ -88,6 +91,8 @@ class Slot:
     restarts: int = 0
     figures: Progress | None = None
     starting: bool = False
+    ttl_ms: int | None = None
+    reload_at_ms: int | None = None
 
     def want(self, spec: Spec | None, *, paused: bool) -> None:
         """Say what should run here; a changed spec gives a failed slot another chance."""
@@ -160,6 +165,24 @@ class HerderState:
 class Action:
     """Something for the driver to carry out."""
 
+    @property
+    def stage(self) -> str:
+        """What a request waits for until this is done; empty when for nothing."""
+        return ""
+
+
+@attrs.frozen
+class Waits(Action):
+    """A request waits for something that was begun already, which ``stage`` names."""
+
+    request: int
+    text: str
+
+    @property
+    def stage(self) -> str:
+        """See :class:`Action`."""
+        return self.text
+
 
 @attrs.frozen
 class StartHost(Action):
@@ -192,6 +215,11 @@ class Validate(Action):
     request: int
     config: Mapping[str, str | None]
 
+    @property
+    def stage(self) -> str:
+        """See :class:`Action`."""
+        return VALIDATING
+
 
 @attrs.frozen
 class Reply(Action):
@@ -222,6 +250,11 @@ class OffsetsWork(Action):
     type: ConnectorType
     change: bool = False
     offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]] | None = None
+
+    @property
+    def stage(self) -> str:
+        """See :class:`Action`."""
+        return f"{'modifying' if self.change else 'reading'} offsets for connector {self.name}"
 
 
 def reconcile(slot: Slot) -> list[Action]:

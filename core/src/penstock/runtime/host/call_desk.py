@@ -13,10 +13,12 @@ import attrs
 
 from penstock import errors
 from penstock.errors import ConfigError, ConflictError, ConnectError, Problem, TimedOutError
+from penstock.runtime.clock import SystemClock
 from penstock.runtime.host.exits import HostExited
 from penstock.runtime.host.launch import Host, HostNews, Launcher
 from penstock.runtime.host.loop import Loop, Timer
 from penstock.runtime.host.messages import Answer, Call, Event, Failed
+from penstock.runtime.stages import CALLS, WAITING_TO_VALIDATE, Stage
 
 __all__ = ["CALLS_RUNNING_MAX", "CALLS_WAITING_MAX", "CallDesk", "error_of"]
 
@@ -113,6 +115,11 @@ class CallDesk:
         stage = "it waited for others to end" if pending.host is None else "it ran"
         function = pending.call.function
         problem = f"'{function}' gave no answer within {pending.timeout_s:g} s; {stage}"
+        if function in CALLS:
+            is_queued = function == "validate_connector" and pending.host is None
+            doing = WAITING_TO_VALIDATE if is_queued else CALLS[function]
+            began_ms = SystemClock().now_ms() - int(pending.timeout_s * 1000)
+            problem = f"Request timed out. {Stage(doing, began_ms).summary()} {problem}"
         self._answer(pending, error=TimedOutError(problem))
         if pending.host is None:
             self._waiting.remove(pending)

@@ -49,6 +49,7 @@ __all__ = [
     "StoreOffsets",
     "TaskConfigsMade",
     "TopicsUsed",
+    "ValuesExpire",
     "decode",
     "encode",
     "pack",
@@ -311,6 +312,13 @@ class TopicsUsed(Event):
     """Topics that a task sent to or read from, each told once by a task."""
 
     topics: Sequence[str]
+
+
+@attrs.frozen
+class ValuesExpire(Event):
+    """Values that config providers gave to this host live for so long; then it is to start anew."""
+
+    ttl_ms: int
 
 
 @attrs.frozen

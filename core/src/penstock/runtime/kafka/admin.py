@@ -146,7 +146,7 @@ class KafkaAdmin:
                 # After a broker's restart the client asks with an epoch of the leader that is
                 # over, and would for minutes: it does not look again by itself.
                 with contextlib.suppress(KafkaException):
-                    self._client.list_topics(topic, timeout=timeout_s)
+                    self._client.list_topics(timeout=timeout_s)  # by its name it would make it
 
     def _ends(self, topic: str, partitions: int, timeout_s: float) -> Mapping[int, int]:
         latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # it has no types

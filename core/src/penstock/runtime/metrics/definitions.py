@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-__all__ = ["METRICS", "Kind", "Metric", "by_name", "metric_name", "shown"]
+__all__ = ["GAUGE", "METRICS", "Kind", "Metric", "by_name", "metric_name", "shown"]
 
 
 class Kind(enum.Enum):
@@ -60,6 +60,8 @@ def metric_name(group: str, attribute: str) -> str:
 
 _Row = tuple[str, Kind, str, str]
 _C, _G, _I, _N = Kind.COUNTER, Kind.GAUGE, Kind.INFO, Kind.NONE
+GAUGE: Final = "gauge:"
+"""Begins the attribute of a task that is its connector's own figure."""
 _NO_TRANSACTIONS: Final = "sources do not write in transactions"
 
 
@@ -210,6 +212,7 @@ _ROWS: Final[Mapping[str, Sequence[_Row]]] = {
             "when it last polled or read a record",
         ),
         ("task_last_commit_timestamp_seconds", _G, "Unix s", "when its offsets were last stored"),
+        ("task_gauge", _G, "", "a figure of the connector's own; the label name says which"),
         ("task_records_filtered_total", _C, "records", "dropped by transforms"),
         ("task_records_committed_total", _C, "records", "stored (source) or committed (sink)"),
         ("sink_partition_lag", _G, "records", "behind the log's end, by topic and partition"),

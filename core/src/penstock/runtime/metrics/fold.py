@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from penstock.runtime.metrics.definitions import METRICS, Kind, metric_name
+from penstock.runtime.metrics.definitions import GAUGE, METRICS, Kind, metric_name
 from penstock.runtime.metrics.text import Sample
 
 __all__ = ["samples"]
@@ -134,6 +134,10 @@ def _pauses(told: _Data, labels: _Labels, now_ms: int) -> Iterator[Sample]:
 def _ours(task: _Data, told: _Data, labels: _Labels) -> Iterator[Sample]:
     yield Sample("penstock_task_records_filtered_total", labels, told["filtered"])
     yield Sample("penstock_task_records_committed_total", labels, told["committed"])
+    for attribute, value in told["attributes"].items():
+        if attribute.startswith(GAUGE):
+            named = {**labels, "name": attribute.removeprefix(GAUGE)}
+            yield Sample("penstock_task_gauge", named, value)
     for what in ("started", "last_record", "last_commit"):
         if told[f"{what}_ms"]:
             at_s = told[f"{what}_ms"] / 1000

@@ -8,6 +8,7 @@ configuration never reaches the import machinery by itself.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -35,7 +36,9 @@ from penstock.runtime.plugins.names import (
     without_side,
 )
 
-__all__ = ["PluginRegistry", "registry"]
+__all__ = ["PluginRegistry", "registry", "tell_plugin_path"]
+
+PATH_VARIABLE: Final = "PENSTOCK_PLUGIN_PATH"
 
 _LISTING_ORDER: Final = (
     "sink",
@@ -290,3 +293,13 @@ def _version_of(cls: type[Any]) -> str:
 def registry() -> PluginRegistry:
     """Return the registry of this process, made when first asked for."""
     return PluginRegistry.installed()
+
+
+def tell_plugin_path(path: str | None) -> None:
+    """Tell hook plugins, of this process and of those it starts, the worker's ``plugin.path``.
+
+    They look there for what no distribution names, such as connectors written in Java.
+    """
+    if path and path != os.environ.get(PATH_VARIABLE):
+        os.environ[PATH_VARIABLE] = path
+        registry.cache_clear()

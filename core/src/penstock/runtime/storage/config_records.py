@@ -33,6 +33,7 @@ __all__ = [
     "Unreadable",
     "encode",
     "parse",
+    "writing",
 ]
 
 Encoded = tuple[bytes, bytes | None]
@@ -144,6 +145,27 @@ ConfigRecord = (
     | LoggerLevel
     | Unreadable
 )
+
+
+def writing(record: ConfigRecord) -> str:
+    """Return what a worker does when it writes this record, in the original's words."""
+    what = "records"
+    if isinstance(record, TaskConfig | TaskCommit):
+        name = record.task.connector if isinstance(record, TaskConfig) else record.name
+        return f"writing task configs for connector {name} to the config topic"
+    if isinstance(record, ConnectorConfig):
+        verb = "removing the" if record.config is None else "writing a"
+        end = "from" if record.config is None else "to"
+        return f"{verb} config for connector {record.name} {end} the config topic"
+    if isinstance(record, TargetStateSet):
+        what = f"the target state for connector {record.name}"
+    elif isinstance(record, TaskFencing):
+        what = f"a task count record for connector {record.name}"
+    elif isinstance(record, RestartRequest):
+        what = f"restart request for connector {record.name}"
+    elif isinstance(record, SessionKey):
+        what = "a new session key"
+    return f"writing {what} to the config topic"
 
 
 class _WrongError(ValueError):

@@ -107,10 +107,12 @@ def parse_status(
             connector, _, number = name[len(_TASK) :].rpartition("-")
             return TaskId(connector, _number(number)), _status(value)
         if name.startswith(_CONNECTOR):
-            return name[len(_CONNECTOR) :], _status(value)
+            name = name[len(_CONNECTOR) :]
+            return (name, _status(value)) if name else None
         if name.startswith(_TOPIC):
             topic, found, connector = name[len(_TOPIC) :].partition(_TOPIC_BREAK)
-            return (TopicUseKey(topic, connector), _topic_use(value)) if found else None
+            is_whole = bool(topic and found and connector)
+            return (TopicUseKey(topic, connector), _topic_use(value)) if is_whole else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return None
@@ -129,13 +131,10 @@ def _status(value: bytes | None) -> Status | None:
     trace, version = members.get("trace"), members.get("version")
     if not isinstance(members["worker_id"], str) or type(members["generation"]) is not int:
         raise TypeError("worker_id and generation")
-    return Status(
-        State(members["state"]),
-        members["worker_id"],
-        members["generation"],
-        trace if isinstance(trace, str) else None,
-        version if isinstance(version, str) else None,
-    )
+    if not all(one is None or isinstance(one, str) for one in (trace, version)):
+        raise TypeError("trace and version")
+    state = State(members["state"])
+    return Status(state, members["worker_id"], members["generation"], trace, version)
 
 
 def _topic_use(value: bytes | None) -> TopicUse | None:

@@ -25,6 +25,7 @@ class TaskContextBase:
         self._id = task_id
         self._raw = raw_config
         self._control = control
+        self.gauges: dict[str, float] = {}
 
     @property
     def connector(self) -> str:
@@ -49,6 +50,10 @@ class TaskContextBase:
     def wait(self, timeout_s: float) -> bool:
         """Wait; True when the task should stop."""
         return self._control.wait(timeout_s)
+
+    def gauge(self, name: str, value: float) -> None:
+        """Keep a figure of the task's own until figures are told."""
+        self.gauges[name] = value
 
 
 class SourceContext(TaskContextBase):

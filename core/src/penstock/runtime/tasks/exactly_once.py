@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from penstock.api import SourceTask
-from penstock.data import Batch, SourceOrigin, SourceRecord
+from penstock.data import Batch, SourceOrigin
 from penstock.errors import (
     AbortedError,
     BrokerError,
@@ -27,7 +27,7 @@ from penstock.runtime.pipeline.chain import TransformChain
 from penstock.runtime.pipeline.codec import Encoded, RecordCodec, in_order
 from penstock.runtime.tasks.boundaries import Boundaries
 from penstock.runtime.tasks.committer import FENCED_HINT, Committer, Limits
-from penstock.runtime.tasks.polled_rows import places, positions, sliced
+from penstock.runtime.tasks.polled_rows import PLACES_WAIT_S, PolledRows, places, positions, sliced
 from penstock.runtime.tasks.progress import ProgressMeter
 from penstock.runtime.tasks.stored_offsets import TransactionOffsets
 from penstock.runtime.tasks.transaction import Action, Cut, State, Transaction, pieces
@@ -139,12 +139,14 @@ class ExactlyOnceRunner:
                 self._nothing_new(polled)
         self._end_of_work()
 
-    def _nothing_new(self, polled: Batch | Sequence[SourceRecord] | None) -> None:
+    def _nothing_new(self, polled: PolledRows | None) -> None:
         """End what is due, and let places without records not wait for ever."""
         self._settle()
         if isinstance(polled, Batch) and isinstance(polled.origin, SourceOrigin):
             for partition, offset in places(polled.origin, 0, len(polled.origin.partitions)):
                 self._transaction.passed(partition, offset)
+            due_s = time.monotonic() + PLACES_WAIT_S - self._limits.flush_interval_s
+            self._idle_since_s = min(self._idle_since_s, due_s)
         now_s = time.monotonic()
         for cut in self._boundaries.cuts((), 0, now_s):
             self._end(cut)
@@ -154,7 +156,7 @@ class ExactlyOnceRunner:
         if self._transaction.state is State.OPEN:
             self._fail_on_refused()
 
-    def _move(self, polled: Batch | Sequence[SourceRecord]) -> None:
+    def _move(self, polled: PolledRows) -> None:
         batches = [polled] if isinstance(polled, Batch) else Batch.of_records(polled)
         origin = batches[0].origin
         if not isinstance(origin, SourceOrigin):

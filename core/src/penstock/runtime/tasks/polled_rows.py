@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from penstock.data import Batch, Repeat, SourceOrigin
+from penstock.data import Batch, Repeat, SourceOrigin, SourceRecord
 from penstock.runtime.broker import EncodedBatch
 
-__all__ = ["places", "positions", "sliced"]
+__all__ = ["PLACES_WAIT_S", "PolledRows", "places", "positions", "sliced"]
+
+PolledRows = Batch | Sequence[SourceRecord] | Sequence[Batch]
+"""What a source task gives; see ``SourceTask.poll``."""
+
+PLACES_WAIT_S: Final = 1.0
+"""Places without records wait so long to be stored, not until the next flush.
+
+They are told once, and others may wait for them: a shard's end, or where reading starts.
+"""
 
 
 def sliced(batch: EncodedBatch, start: int, stop: int) -> EncodedBatch:

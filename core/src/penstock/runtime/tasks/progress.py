@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from penstock.runtime.host.control import HostControl
 from penstock.runtime.host.messages import Progress
+from penstock.runtime.metrics.definitions import GAUGE
 from penstock.runtime.metrics.windows import Window
 
 __all__ = ["Faults", "Place", "ProgressMeter", "now_ms"]
@@ -73,6 +74,7 @@ class ProgressMeter:
         self._told: Progress | None = None
         self.faults = Faults()
         self.about: Mapping[str, Any] = {}
+        self.gauges: Mapping[str, float] = {}
         self.places: Callable[[], Sequence[Place]] | None = None
         self.records = 0
         self.committed = 0
@@ -183,6 +185,7 @@ class ProgressMeter:
             "offset-commit-success-percentage": self._commits / tries if tries else None,
             "offset-commit-failure-percentage": self._commits_failed / tries if tries else None,
             **self.faults.attributes(),
+            **{f"{GAUGE}{name}": value for name, value in self.gauges.items()},
             **(self._of_sink(at_s) if self._sink else self._of_source(at_s)),
         }
         return {name: round(value, 3) for name, value in found.items() if value is not None}

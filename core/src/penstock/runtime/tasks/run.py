@@ -17,20 +17,20 @@ from penstock.runtime.broker import Broker
 from penstock.runtime.brokers import connect_broker
 from penstock.runtime.connector_config import ConnectorPlan, plan
 from penstock.runtime.host.control import HostControl
-from penstock.runtime.host.messages import Failed, Running, StartTask, Stopped
+from penstock.runtime.host.messages import Failed, Running, StartTask, Stopped, ValuesExpire
 from penstock.runtime.kafka.client_settings import ClientRole, split_prefix
 from penstock.runtime.logs import bind_context
 from penstock.runtime.model import TaskId
 from penstock.runtime.pipeline.guard import RowGuard
 from penstock.runtime.plugins import registry
 from penstock.runtime.plugins.hooks import Notifier
-from penstock.runtime.providers import resolved
+from penstock.runtime.providers import reloads, resolved
 from penstock.runtime.redaction import without_secrets
 from penstock.runtime.tasks.about import about
 from penstock.runtime.tasks.boundaries import Boundaries
 from penstock.runtime.tasks.build import build_chain, build_codec, configured
 from penstock.runtime.tasks.committer import Limits, taken_over
-from penstock.runtime.tasks.context import SinkContext, SourceContext
+from penstock.runtime.tasks.context import SinkContext, SourceContext, TaskContextBase
 from penstock.runtime.tasks.dead_letters import DeadLetterQueue, DeadLetters, make_topic
 from penstock.runtime.tasks.errant import ErrantReporter
 from penstock.runtime.tasks.exactly_once import ExactlyOnceRunner
@@ -115,8 +115,9 @@ class _Run:
 
     def run(self) -> None:
         command = self._command
-        config = resolved(command.config, self._worker)
-        wanted = plan(resolved(command.connector_config, self._worker), self._worker)
+        config = resolved(command.config, self._worker, self._expiring)
+        whole = resolved(command.connector_config, self._worker, self._expiring)
+        wanted = plan(whole, self._worker)
         connector: type[Connector[Any]] = registry().load("connectors", wanted.type)
         if self._id.task >= wanted.tasks_max:
             raise ConnectError(
@@ -138,6 +139,8 @@ class _Run:
         """Have the meter tell of this task and of what fails on its way."""
         meter.faults = self._faults
         meter.about = about(task, wanted)
+        if isinstance(context := getattr(task, "context", None), TaskContextBase):
+            meter.gauges = context.gauges
 
     def _wait_to_retry(self, seconds: float) -> bool:
         self._faults.retries += 1
@@ -200,6 +203,10 @@ class _Run:
             task=self._id.task,
             transactional_id=transactional_id,
         )
+
+    def _expiring(self, ttl_ms: int) -> None:
+        if reloads(self._command.connector_config):
+            self._control.send(ValuesExpire(ttl_ms))
 
     def _number_s(self, key: str, default_ms: int) -> float:
         return int(self._worker.get(key, str(default_ms)).strip()) / 1000

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from penstock.api import SourceTask
-from penstock.data import Batch, SourceOrigin, SourceRecord
+from penstock.data import Batch, SourceOrigin
 from penstock.errors import BrokerError, ConnectError, RetriableError
 from penstock.runtime.broker import Delivery, Producer
 from penstock.runtime.host.control import HostControl
@@ -20,6 +20,7 @@ from penstock.runtime.pipeline.chain import TransformChain
 from penstock.runtime.pipeline.codec import Encoded, RecordCodec, in_order
 from penstock.runtime.pipeline.failure import Failure, Polled
 from penstock.runtime.pipeline.policy import Stage
+from penstock.runtime.tasks.polled_rows import PLACES_WAIT_S, PolledRows
 from penstock.runtime.tasks.progress import ProgressMeter
 from penstock.runtime.tasks.stored_offsets import OwnTopicWriter
 from penstock.runtime.tasks.used_topics import UsedTopics
@@ -115,6 +116,7 @@ class SourceTaskRunner:
                     self._send(polled)
                 elif isinstance(polled, Batch):
                     self._note_places(polled)
+                    commit_at_s = min(commit_at_s, began_s + PLACES_WAIT_S)
             except RetriableError as problem:
                 log.warning("poll will be repeated in %.1f s: %s", backoff_s, problem)
                 self._control.wait(backoff_s)
@@ -154,7 +156,7 @@ class SourceTaskRunner:
         if self._control.has_lease:
             log.info("sending goes on: this worker has kept its place")
 
-    def _send(self, polled: Batch | Sequence[SourceRecord]) -> None:
+    def _send(self, polled: PolledRows) -> None:
         batches = [polled] if isinstance(polled, Batch) else Batch.of_records(polled)
         origin = batches[0].origin
         if not isinstance(origin, SourceOrigin):

@@ -19,13 +19,15 @@ from penstock.data import Batch, Schema, Structs, Type
 from penstock.errors import DataError
 from penstock_s3._border import Encoder, Schemas
 from penstock_s3._formats._avro_schema import AvroSchemas, is_entries
-from penstock_s3._formats._checked import compile_check
+from penstock_s3._formats._checked import Check, compile_check
 from penstock_s3._formats._parts import PartReader, Read
+from penstock_s3._spool import Spool
 
 __all__ = ["AvroFormat"]
 
 BLOCK_BYTES: Final = 64_000
 """A block ends after the row that fills it so far (source: DataFileWriter)."""
+PLANS_MAX: Final = 100
 _RAW_DEFLATE: Final = -15
 
 
@@ -68,6 +70,7 @@ class AvroFormat:
         self._metadata = metadata
         self._enhanced = enhanced
         self._entries = entries_for_maps
+        self._plans: dict[Schema, _Plan] = {}
 
     def open(self, name: str, schemas: Schemas) -> Encoder:
         """Return the encoder of a new object; raises DataError when Avro has no such schema."""
@@ -77,18 +80,36 @@ class AvroFormat:
                 "Avro files need a schema, and these records have none: use a converter that gives"
                 " one (JsonConverter with schemas.enable, Avro), or the JSON format"
             )
-        maker = AvroSchemas(self._metadata, self._enhanced, self._entries)
-        avro = maker.of(schema)
-        entries = _entries(schema, for_optional_keys=self._entries)
-        return _AvroEncoder(name, read, _Plan(schema, avro, entries), self._codec)
+        plan = self._plans.get(schema)
+        if plan is None:
+            if len(self._plans) >= PLANS_MAX:
+                self._plans.clear()
+            plan = self._plans[schema] = self._planned(schema)
+        return _AvroEncoder(name, read, plan, self._codec)
+
+    def _planned(self, schema: Schema) -> _Plan:
+        avro = AvroSchemas(self._metadata, self._enhanced, self._entries).of(schema)
+        return _Plan(
+            check=compile_check(schema, "value", decimals_as_bytes=True),
+            stored=parse_schema(_without_logical(avro)),
+            metadata=json.dumps(avro, separators=(",", ":"), ensure_ascii=False).encode(),
+            entries=_entries(schema, for_optional_keys=self._entries),
+        )
 
 
 @attrs.frozen
 class _Plan:
-    """What is written: the schema, Avro's of it, and what makes lists of entries of maps."""
+    """What all files of a schema share.
 
-    schema: Schema
-    avro: Any
+    Attributes:
+        stored: Avro's schema of what is written, without logical types.
+        metadata: the text of the file's schema.
+        entries: makes lists of entries of maps; None when there are none to make.
+    """
+
+    check: Check
+    stored: Any
+    metadata: bytes
     entries: Callable[[Any], Any] | None
 
 
@@ -97,19 +118,25 @@ class _AvroEncoder:
 
     def __init__(self, name: str, read: Read, plan: _Plan, codec: str) -> None:
         self._read = read
-        self._check = compile_check(plan.schema, "value", decimals_as_bytes=True)
+        self._check = plan.check
         self._entries = plan.entries
-        self._avro = parse_schema(_without_logical(plan.avro))
+        self._avro = plan.stored
         self._compress = _CODECS[codec]
         # No random bytes: the same file again is the same bytes again.
         self._sync = hashlib.md5(name.encode(), usedforsecurity=False).digest()
         self._block = bytearray()
         self._rows = 0
-        self._done = [_header(plan.avro, codec, self._sync)]
+        self._done = [_header(plan.metadata, codec, self._sync)]
 
     @property
     def held(self) -> int:
         return len(self._block)
+
+    def shed(self, spool: Spool) -> None:
+        """A block is small: it stays."""
+
+    def drop(self) -> None:
+        """Nothing is on the disk."""
 
     def write(self, batch: Batch) -> None:
         column = self._check(self._read(batch))
@@ -168,9 +195,9 @@ def _long(number: int) -> bytes:
     return bytes(made)
 
 
-def _header(avro: Any, codec: str, sync: bytes) -> bytes:
+def _header(schema: bytes, codec: str, sync: bytes) -> bytes:
     metadata = {
-        "avro.schema": json.dumps(avro, separators=(",", ":"), ensure_ascii=False).encode(),
+        "avro.schema": schema,
         "avro.codec": codec.encode(),
     }
     parts = [b"Obj\x01", _long(len(metadata))]

@@ -15,6 +15,7 @@ from penstock.errors import DataError
 from penstock_s3._border import Encoder, Schemas
 from penstock_s3._formats._compression import Compression
 from penstock_s3._formats._parts import PartReader, Read
+from penstock_s3._spool import Spool
 
 __all__ = ["BytesFormat", "CsvFormat", "JsonFormat", "LineEncoder"]
 
@@ -43,6 +44,14 @@ class LineEncoder:
     def held(self) -> int:
         """About the bytes that are in the compressor."""
         return self._compressor.held
+
+    def shed(self, spool: Spool) -> None:
+        """Put what waits for the compressor on the disk; raises ConnectError."""
+        self._compressor.shed(spool)
+
+    def drop(self) -> None:
+        """Free what is on the disk."""
+        self._compressor.drop()
 
     def write(self, batch: Batch) -> None:
         """Add rows; raises DataError, and has added none then."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import attrs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penstock.data import Batch, Column, Date, Decimal, Schema, Structs, Text, Time, Timestamp, Type
 from penstock.errors import DataError
 from penstock_s3._border import Encoder, Schemas
-from penstock_s3._formats._checked import compile_check
+from penstock_s3._formats._checked import Check, compile_check
 from penstock_s3._formats._parts import PartReader, Read
+from penstock_s3._spool import Parked, Spool
 
 __all__ = ["ParquetFormat"]
 
@@ -40,8 +42,12 @@ _LOGICAL: Final[Mapping[str | None, tuple[Type, pa.DataType]]] = {
 }
 
 
+Make = Callable[[Column], pa.Array]
+PLANS_MAX: Final = 100
+
+
 class ParquetFormat:
-    """Parquet files. Stateless."""
+    """Parquet files. Stateless but for the plans of schemas that it keeps."""
 
     content_type = "application/vnd.apache.parquet"
 
@@ -50,6 +56,7 @@ class ParquetFormat:
         self._reader = reader
         self._codec = codec
         self._row_group = row_group
+        self._plans: dict[Schema, _Plan] = {}
         self.extension = _EXTENSIONS.get(codec, f".{codec}") + ".parquet"
 
     def open(self, name: str, schemas: Schemas) -> Encoder:
@@ -61,7 +68,34 @@ class ParquetFormat:
                 f"Parquet files hold structs, and these records have {kind}: use a converter that"
                 " gives structs (JsonConverter with schemas.enable, Avro), or the JSON format"
             )
-        return _ParquetEncoder(schema, read, self._codec, self._row_group)
+        plan = self._plans.get(schema)
+        if plan is None:
+            if len(self._plans) >= PLANS_MAX:
+                self._plans.clear()
+            plan = self._plans[schema] = _Plan.of(schema)
+        return _ParquetEncoder(plan, read, self._codec, self._row_group)
+
+
+@attrs.frozen
+class _Plan:
+    """What all files of a schema share; of its own, each of a thousand open ones would be 20 KB."""
+
+    check: Check
+    names: Sequence[str]
+    makers: Sequence[Make]
+    schema: pa.Schema
+
+    @classmethod
+    def of(cls, schema: Schema) -> _Plan:
+        names = [field.name for field in schema.fields]
+        if not names:
+            raise DataError("Parquet files need at least one field, and the struct has none")
+        return cls(
+            check=compile_check(schema, "value", decimals_as_bytes=False),
+            names=names,
+            makers=[_compiled(field.schema) for field in schema.fields],
+            schema=pa.schema([_field(field.name, field.schema) for field in schema.fields]),
+        )
 
 
 _EXTENSIONS: Final = {"none": "", "gzip": ".gz", "brotli": ".br", "lz4_raw": ".lz4raw"}
@@ -99,17 +133,14 @@ class _Sink:
 class _ParquetEncoder:
     """Writes one file; rows wait until a row group is full."""
 
-    def __init__(self, schema: Schema, read: Read, codec: str, row_group: int) -> None:
+    def __init__(self, plan: _Plan, read: Read, codec: str, row_group: int) -> None:
         self._read = read
-        self._check = compile_check(schema, "value", decimals_as_bytes=False)
-        self._columns = [_compiled(field.schema) for field in schema.fields]
-        self._names = [field.name for field in schema.fields]
-        if not self._names:
-            raise DataError("Parquet files need at least one field, and the struct has none")
-        self._schema = pa.schema([_field(field.name, field.schema) for field in schema.fields])
+        self._plan = plan
+        self._schema = plan.schema
         self._sink = _Sink()
         self._row_group = row_group
         self._waiting: list[pa.RecordBatch] = []
+        self._parked: Parked | None = None
         self._rows = 0
         self._held = 0
         self._codec = codec
@@ -120,13 +151,14 @@ class _ParquetEncoder:
         return self._held
 
     def write(self, batch: Batch) -> None:
-        column = self._check(self._read(batch))
+        column = self._plan.check(self._read(batch))
         if not isinstance(column, Structs):
             raise DataError(
                 f"topic {batch.topic}: Parquet files hold structs, and a record's value is null"
             )
         arrays = [
-            make(_of(column, name)) for name, make in zip(self._names, self._columns, strict=True)
+            make(_of(column, name))
+            for name, make in zip(self._plan.names, self._plan.makers, strict=True)
         ]
         made = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         self._wait(made)
@@ -145,6 +177,34 @@ class _ParquetEncoder:
             table = pa.Table.from_batches(waiting[-2:], self._schema)
             waiting[-2:] = table.combine_chunks().to_batches()
 
+    def shed(self, spool: Spool) -> None:
+        """Put the rows that wait for a row group on the disk."""
+        if not self._waiting:
+            return
+        made = pa.BufferOutputStream()
+        with pa.ipc.new_stream(made, self._schema) as stream:
+            for one in self._waiting:
+                stream.write_batch(one)
+        if self._parked is None:
+            self._parked = Parked(spool)
+        self._parked.add(made.getvalue())
+        self._waiting, self._held = [], 0
+
+    def drop(self) -> None:
+        if self._parked is not None:
+            self._parked.free()
+            self._parked = None
+
+    def _gathered(self) -> pa.Table:
+        """Return all rows that wait, those on the disk first."""
+        batches: list[pa.RecordBatch] = []
+        if self._parked is not None:
+            source = pa.BufferReader(self._parked.read())
+            while source.tell() < source.size():
+                batches += pa.ipc.open_stream(source)
+            self.drop()
+        return pa.Table.from_batches([*batches, *self._waiting], self._schema)
+
     def _started(self) -> Any:
         # Not before there is something to write: a writer holds memory of its own.
         if self._writer is None:
@@ -159,7 +219,7 @@ class _ParquetEncoder:
 
     def _write_groups(self, *, rest: bool = False) -> None:
         """Write whole row groups of one chunk each, so that writes do not show in the bytes."""
-        table = pa.Table.from_batches(self._waiting, self._schema)
+        table = self._gathered()
         start = 0
         while self._rows - start >= self._row_group or (rest and start < self._rows):
             group = table.slice(start, self._row_group).combine_chunks()
@@ -214,9 +274,6 @@ def _part(schema: Schema | None) -> Schema:
     if schema is None:  # pragma: no cover - refused when the schema was built
         raise DataError("schema without the schema of its elements")
     return schema
-
-
-Make = Callable[[Column], pa.Array]
 
 
 def _compiled(schema: Schema) -> Make:

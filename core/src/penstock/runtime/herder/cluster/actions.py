@@ -9,7 +9,7 @@ import attrs
 from penstock.errors import ConnectError
 from penstock.runtime.herder.cluster.events import Allocation
 from penstock.runtime.herder.state import Action
-from penstock.runtime.storage.config_records import ConfigRecord
+from penstock.runtime.storage.config_records import ConfigRecord, writing
 from penstock.runtime.storage.status_records import Status, StatusKey, TopicUse, TopicUseKey
 
 __all__ = [
@@ -42,6 +42,11 @@ class WriteConfig(Action):
 
     write: int
     groups: Sequence[Sequence[ConfigRecord]]
+
+    @property
+    def stage(self) -> str:
+        """See :class:`Action`."""
+        return writing(self.groups[0][0])
 
 
 @attrs.frozen

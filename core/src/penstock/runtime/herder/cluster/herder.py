@@ -56,9 +56,10 @@ from penstock.runtime.herder.cluster.tasks import ask_again, heal, publish_faile
 from penstock.runtime.herder.cluster.views import planned_restart
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted, host_step
 from penstock.runtime.herder.recovery import Recovery
-from penstock.runtime.herder.state import Action, HostKey, Reply
+from penstock.runtime.herder.state import Action, HostKey, Reply, Waits
 from penstock.runtime.host.messages import Progress, TopicsUsed
 from penstock.runtime.model import ConnectorType, TaskId
+from penstock.runtime.stages import JOINING, STARTING
 from penstock.runtime.storage.config_fold import (
     Change,
     ConnectorChanged,
@@ -191,7 +192,7 @@ class ClusterHerder:
             problem = ConflictError("the worker still reads its config topic; try again")
             return [Reply(event.request, error=problem)]
         self._early.append(event)
-        return []
+        return [Waits(event.request, JOINING if self.state.ready else STARTING)]
 
     def _can_answer(self, event: Requested) -> bool:
         """Whether the config topic is read, and for a change, whether the group was joined once."""
