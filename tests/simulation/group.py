@@ -226,7 +226,16 @@ class SimMembership:
 
             self._send(hear)
 
-        self._send(lambda: request(answered))
+        taken = False
+
+        def take() -> None:
+            """Take a request, late perhaps, but once: it comes over TCP."""
+            nonlocal taken
+            if not taken:
+                taken = True
+                request(answered)
+
+        self._send(take)
 
     def _join(self) -> None:
         self._rejoin = False
