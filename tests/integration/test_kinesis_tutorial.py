@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import re
+import contextlib
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from tests.parts.kinesis import client, make_stream, moto_server
-from tests.parts.processes import free_ports, port_answers
+from tests.parts.processes import port_answers
+from tests.parts.tutorial import Reader
 from tests.workers import eventually, worker
 
 pytestmark = pytest.mark.integration
-PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "kinesis.md"
 MOTO, RIDES, FILES, VALIDATE, WORKER, STATUS, MORE = range(7)
 LAB = {
     "connector.class": "org.apache.camel.kafkaconnector.awskinesissource."
@@ -32,80 +28,15 @@ LAB = {
 """The tutorial lab's connector as it is; credentials and address come from the environment."""
 
 
-class Reader:
-    """A reader's terminals, in one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        moto, rest = free_ports(2)
-        text = PAGE.read_text("utf-8")
-        for written, meant in {
-            "localhost:9092": f"embedded:{folder / 'log.db'}",
-            "localhost:5000": f"127.0.0.1:{moto}",
-            "-p 5000": f"-p {moto}",
-            "8083": str(rest),
-        }.items():
-            text = text.replace(written, meant)
-        self.blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        self.moto, self.rest = moto, rest
-        self.folder = folder
-        self.environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PENSTOCK_URL": f"http://localhost:{rest}",
-        }
-        self.terminals: list[subprocess.Popen[bytes]] = []
-
-    def type(self, number: int) -> str:
-        """Run a block to its end and return what it prints."""
-        return subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", self.blocks[number]],
-            cwd=self.folder,
-            env=self.environment,
-            check=True,
-            timeout=60,
-            stdout=subprocess.PIPE,
-            text=True,
-        ).stdout
-
-    def open_terminal(self, number: int) -> subprocess.Popen[bytes]:
-        """Run a block that goes on until it is ended."""
-        with (self.folder / f"terminal-{len(self.terminals)}.log").open("wb") as log:
-            started = subprocess.Popen(
-                ["bash", "-c", f"exec {self.blocks[number]}"],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self.terminals.append(started)
-        return started
-
-    def answers(self) -> bool:
-        try:
-            return httpx.get(f"http://localhost:{self.rest}/connectors").status_code == 200
-        except httpx.HTTPError:
-            return False
-
-
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
-    made = Reader(tmp_path)
-    try:
+    with contextlib.closing(Reader("kinesis.md", tmp_path)) as made:
         yield made
-    finally:
-        for terminal in made.terminals:
-            terminal.send_signal(signal.SIGINT)
-        for terminal in made.terminals:
-            try:
-                terminal.wait(20)
-            except subprocess.TimeoutExpired:
-                terminal.kill()
-                terminal.wait()
 
 
 def test_tutorial_is_as_it_is_written(reader: Reader) -> None:
     reader.open_terminal(MOTO)
-    eventually(lambda: port_answers(reader.moto), 30, "the stand-in answers")
+    eventually(lambda: port_answers(reader.stand_in), 30, "the stand-in answers")
     reader.type(RIDES)
     reader.type(FILES)
     reader.type(VALIDATE)
