@@ -177,7 +177,8 @@ class WorkerSettings:
     plugin_path: list[str] = key(
         default=[],
         importance="low",
-        doc="Accepted for the original's files; plugins are installed with pip.",
+        doc="Folders of connectors written in Java, for penstock-jvm; others are installed "
+        "with pip.",
     )
     plugin_discovery: str = key(
         default="hybrid_warn", importance="low", doc="Accepted; plugins are found in metadata."

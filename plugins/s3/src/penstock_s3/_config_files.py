@@ -139,7 +139,7 @@ class FileKeys(S3Keys):
     parquet_row_group_records: int = key(
         default=100_000,
         min=1000,
-        doc="Our own. Records of one row group of a Parquet file; so many are held in memory.",
+        doc="Our own. Records of one row group of a Parquet file.",
         importance="low",
     )
     allow_optional_map_keys: bool = key(
