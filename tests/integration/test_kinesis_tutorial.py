@@ -46,7 +46,7 @@ def test_tutorial_is_as_it_is_written(reader: Reader) -> None:
         return len(out.read_text().splitlines()) if out.exists() else 0
 
     worker = reader.open_terminal(WORKER)
-    eventually(reader.answers, 30, "the worker answers")
+    eventually(lambda: "lab-rides" in reader.connectors(), 30, "the source is made")
     eventually(lambda: rides() == 5, 40, "five rides")
     assert "RUNNING" in reader.type(STATUS)
     worker.send_signal(signal.SIGINT)

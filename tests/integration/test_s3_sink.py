@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ from tests.integration.s3_doubles import BUCKET, P0, Context, Reporter, raw_conf
 from tests.parts.s3 import FaultyProxy, client, moto_server, objects
 from tests.unit.s3.s3_batches import orders, sink_batch
 
+from penstock.config import ConfigSpec
 from penstock.data import Schema, TopicPartition
 from penstock.errors import ConnectError, DataError, RetriableError
 from penstock_s3 import AivenS3SinkConnector, AivenS3SinkTask, S3SinkConnector, S3SinkTask
+from penstock_s3._client import Bucket, open_client
+from penstock_s3._config import S3SinkConfig
 
 PART = 5 * 1024 * 1024
 
@@ -379,6 +383,38 @@ def test_validation_tells_missing_rights(proxy: FaultyProxy) -> None:
     found = S3SinkConnector.validate(raw_config(proxy.url))
     (problem,) = [error for value in found for error in value.errors]
     assert "allow s3:ListBucket" in problem
+
+
+@pytest.mark.parametrize("right", ["CreateMultipartUpload", "AbortMultipartUpload"])
+def test_validation_tells_a_missing_right_to_write(
+    proxy: FaultyProxy, bucket: Any, right: str
+) -> None:
+    proxy.fault = lambda action, _key: (403, "AccessDenied") if action == right else None
+    found = S3SinkConnector.validate(raw_config(proxy.url))
+    (problem,) = [error for value in found for error in value.errors]
+    assert right in problem
+    assert "s3://lake/topics/.penstock-check" in problem
+    assert "AccessDenied" in problem
+
+
+def test_validation_writes_nothing(proxy: FaultyProxy, bucket: Any) -> None:
+    S3SinkConnector.validate(raw_config(proxy.url))
+    assert [action for action, _ in proxy.seen] == [
+        "Head",
+        "CreateMultipartUpload",
+        "AbortMultipartUpload",
+    ]
+    assert objects(bucket, BUCKET) == {}
+    assert bucket.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+
+
+def test_all_pages_of_unfinished_uploads_are_read(moto: str, bucket: Any) -> None:
+    keys = [f"topics/orders/{number}" for number in range(7)]
+    for name in keys:
+        bucket.create_multipart_upload(Bucket=BUCKET, Key=name)
+    config = ConfigSpec.of(S3SinkConfig).parse(raw_config(moto), who="S3Sink")
+    asked = Bucket(config, open_client(config), threading.Event())
+    assert sorted(key for key, _ in asked.uploads("topics/orders", page=3)) == keys
 
 
 def test_aiven_keys_write_files_at_each_commit(moto: str, bucket: Any) -> None:

@@ -22,7 +22,7 @@ def test_tutorial_is_as_it_is_written(tmp_path: Path) -> None:
         reader.type(FILES)
         reader.type(VALIDATE)
         reader.open_terminal(WORKER)
-        eventually(reader.answers, 30, "the worker answers")
+        eventually(lambda: "lab-lake" in reader.connectors(), 30, "the sink is made")
         eventually(lambda: "0000000006.json" in reader.type(LOOK), 40, "three objects")
         shown = reader.type(LOOK)
         assert "RUNNING" in shown

@@ -65,12 +65,13 @@ class Reader:
         self.terminals.append(started)
         return started
 
-    def answers(self) -> bool:
-        """Whether the worker answers."""
+    def connectors(self) -> set[str]:
+        """Return the connectors of the worker; none when it does not answer yet."""
         try:
-            return httpx.get(f"http://localhost:{self.rest}/connectors").status_code == 200
+            answer = httpx.get(f"http://localhost:{self.rest}/connectors")
         except httpx.HTTPError:
-            return False
+            return set()
+        return set(answer.json()) if answer.status_code == 200 else set()
 
     def close(self) -> None:
         """End all terminals."""

@@ -27,6 +27,9 @@ __all__ = ["Bucket", "open_client"]
 _CONNECT_S: Final = 10.0
 _READ_S: Final = 60.0
 BACKOFF_MAX_S: Final = 20.0
+PAGE_MAX: Final = 1_000
+PAGES_MAX: Final = 100
+"""Requests for unfinished uploads when a task starts, of PAGE_MAX uploads each."""
 
 
 def open_client(config: S3SinkConfig, *, timeout_s: float | None = None) -> Any:
@@ -166,17 +169,23 @@ class Bucket:
                 tries = number + 1
         raise AssertionError("the last try returns or raises")
 
-    def check(self) -> None:
-        """Ask whether the bucket is there, once; raises ConnectError."""
-        self.ask("HeadBucket", lambda: self._client.head_bucket(Bucket=self.name), tries=1)
+    def check(self, key: str) -> None:
+        """Ask, once each, whether the bucket is there and we may write; raises ConnectError.
 
-    def start(self, key: str, content_type: str) -> str:
+        An upload of ``key`` is begun and given up: nothing is written, but rights, encryption
+        keys and storage classes are looked at.
+        """
+        self.ask("HeadBucket", lambda: self._client.head_bucket(Bucket=self.name), tries=1)
+        self.abort(key, self.start(key, "application/octet-stream", tries=1), tries=1)
+
+    def start(self, key: str, content_type: str, tries: int = 0) -> str:
         """Begin an upload in parts and return its id."""
         more = {"ContentType": content_type, **self._new, **self._customer}
         answer = self.ask(
             "CreateMultipartUpload",
             lambda: self._client.create_multipart_upload(Bucket=self.name, Key=key, **more),
             key,
+            tries,
         )
         return str(answer["UploadId"])
 
@@ -220,10 +229,15 @@ class Bucket:
             key,
         )
 
-    def abort(self, key: str, upload: str) -> None:
+    def abort(self, key: str, upload: str, tries: int = 0) -> None:
         """Forget an upload and its parts; raises as ``ask``."""
         more = {"Bucket": self.name, "Key": key, "UploadId": upload}
-        self.ask("AbortMultipartUpload", lambda: self._client.abort_multipart_upload(**more), key)
+        self.ask(
+            "AbortMultipartUpload",
+            lambda: self._client.abort_multipart_upload(**more),
+            key,
+            tries,
+        )
 
     def digest(self, key: str, hasher: Callable[[], Any]) -> str:
         """Return the digest of an object's bytes, read as a stream."""
@@ -252,14 +266,28 @@ class Bucket:
             return str(problem)
         return None
 
-    def uploads(self, prefix: str) -> list[tuple[str, str]]:
-        """Return (key, upload id) of the first unfinished uploads below a prefix."""
-        answer = self.ask(
-            "ListMultipartUploads",
-            lambda: self._client.list_multipart_uploads(Bucket=self.name, Prefix=prefix),
-            prefix,
-        )
-        return [(one["Key"], one["UploadId"]) for one in answer.get("Uploads", [])]
+    def uploads(self, prefix: str, page: int = PAGE_MAX) -> list[tuple[str, str]]:
+        """Return (key, upload id) of the unfinished uploads below a prefix, ``page`` a request.
+
+        After ``PAGES_MAX`` requests the others are left for the next start.
+        """
+        found: list[tuple[str, str]] = []
+        after: dict[str, str] = {}
+        for _ in range(PAGES_MAX):
+            more = {"Bucket": self.name, "Prefix": prefix, "MaxUploads": page, **after}
+            answer = self.ask(
+                "ListMultipartUploads",
+                lambda more=more: self._client.list_multipart_uploads(**more),  # type: ignore[misc]  # of a loop
+                prefix,
+            )
+            found += [(one["Key"], one["UploadId"]) for one in answer.get("Uploads", [])]
+            if not answer.get("IsTruncated"):
+                break
+            after = {
+                "KeyMarker": answer["NextKeyMarker"],
+                "UploadIdMarker": answer["NextUploadIdMarker"],
+            }
+        return found
 
 
 def _of_new_objects(config: S3SinkConfig) -> dict[str, Any]:

@@ -19,13 +19,16 @@ __all__ = ["AivenS3SinkConnector", "S3SinkConnector"]
 
 CHECK_TIMEOUT_S: Final = 5.0
 """How long a validation waits for S3, for each of connecting and answering."""
+CHECK_NAME: Final = ".penstock-check"
+"""What a validation begins to write, below ``topics.dir``, and gives up at once."""
 
 
 def _bucket_problem(config: S3SinkConfig) -> str | None:
-    """Ask S3 for the bucket; return what is wrong with it or with who we are."""
+    """Ask S3 for the bucket and to write; return what is wrong with it or with who we are."""
     try:
         client = open_client(config, timeout_s=CHECK_TIMEOUT_S)
-        Bucket(config, client, threading.Event()).check()
+        key = config.directory_delim.join(filter(None, [config.topics_dir, CHECK_NAME]))
+        Bucket(config, client, threading.Event()).check(key)
     except ConnectError as problem:
         return str(problem)
     except Exception as problem:  # noqa: BLE001 - of botocore: a profile, an address, a region
