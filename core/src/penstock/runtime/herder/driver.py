@@ -18,6 +18,7 @@ from penstock.runtime.clock import Clock, SystemClock
 from penstock.runtime.herder.asked import Asked, Requested, Validated
 from penstock.runtime.herder.commands import Command
 from penstock.runtime.herder.hosts import HostExitedEvent, HostReported, HostStarted
+from penstock.runtime.herder.source_offsets import SourceOffsets
 from penstock.runtime.herder.state import (
     Action,
     HostKey,
@@ -125,6 +126,7 @@ class HerderDriver:
         self._mailbox: queue.Queue[Any] = queue.Queue(MAILBOX_MAX)
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Asked] = {}
+        self._sources = SourceOffsets(worker, worker_config, OFFSETS_TIMEOUT_S)
         self._clock = clock or SystemClock()
         self._closed = False
         self._tick_at_s = 0.0
@@ -295,7 +297,7 @@ class HerderDriver:
             call = Call(f"{kind}_offsets", arguments)
             self._finish(action, self._worker.call(call, OFFSETS_TIMEOUT_S))
             return
-        self._finish(action, self._worker.read_offsets(action.name))
+        self._finish(action, self._sources.read(action))
 
     def _finish(self, action: OffsetsWork, answer: Future[Any]) -> None:
         def answered(done: Future[Any]) -> None:
@@ -322,7 +324,7 @@ class HerderDriver:
             else:
                 self._reply(action.request, _altered(action, known=known))
 
-        self._worker.write_offsets(action.name, action.offsets).add_done_callback(stored)
+        self._sources.write(action).add_done_callback(stored)
 
     def _reply(self, request: int, result: Any = None, error: Exception | None = None) -> None:
         future = self._waiting.pop(request, None)

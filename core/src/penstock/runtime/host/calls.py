@@ -20,6 +20,7 @@ CALLS: Final[dict[str, str]] = {
     "ping": "penstock.runtime.host.calls:ping",
     "cluster_id": "penstock.runtime.host.calls:cluster_id",
     "describe_plugin": "penstock.runtime.validation.calls:describe_plugin",
+    "own_offsets": "penstock.runtime.tasks.own_offsets:own_offsets",
     "sink_offsets": "penstock.runtime.validation.offsets:sink_offsets",
     "source_offsets": "penstock.runtime.validation.offsets:source_offsets",
     "validate_connector": "penstock.runtime.validation.calls:validate_connector",

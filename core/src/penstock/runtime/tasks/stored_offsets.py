@@ -24,7 +24,7 @@ READ_TIMEOUT_S: Final = 60.0
 """An open transaction of somebody else is waited for: it may hold offsets."""
 POLL_S: Final = 0.05
 
-Pairs = Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
+Pairs = Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]]
 
 
 class StoredOffsets(Protocol):
@@ -70,9 +70,12 @@ class OwnOffsets:
     """
 
     def __init__(
-        self, topic: str, connector: str, worker: WorkerOffsets, reader: TopicReader
+        self, topic: str, connector: str, worker: WorkerOffsets | None, reader: TopicReader
     ) -> None:
-        """Read the topic; raises BrokerError or TimedOutError when that is not possible."""
+        """Read the topic; raises BrokerError or TimedOutError when that is not possible.
+
+        Without ``worker`` only what the topic holds is told.
+        """
         self._connector = connector
         self._worker = worker
         store = MemoryOffsetStore()
@@ -86,8 +89,14 @@ class OwnOffsets:
     def load(self, partitions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
         """See :class:`StoredOffsets`."""
         own = self._offsets.load(self._connector, partitions)
+        if self._worker is None:
+            return own
         theirs = self._worker.load(partitions)
         return [their if mine is None else mine for mine, their in zip(own, theirs, strict=True)]
+
+    def all(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Return every partition with its offset that this topic holds of the connector."""
+        return self._offsets.all(self._connector)
 
     def keys(self, partitions: Sequence[Mapping[str, Any]]) -> list[bytes]:
         """Return the keys by which this topic stores these partitions."""
@@ -104,7 +113,7 @@ class TransactionOffsets:
         self._keys: dict[tuple[tuple[str, Any], ...], bytes] = {}
 
     def batch(self, offsets: Pairs) -> EncodedBatch:
-        """Return offsets as records, the bytes as Kafka Connect writes them.
+        """Return offsets as records, the bytes as Kafka Connect writes them; None forgets one.
 
         Raises:
             ConnectError: the store does not answer.
@@ -117,7 +126,7 @@ class TransactionOffsets:
             self._keys.update(zip([names[i] for i in new], keys, strict=True))
         return EncodedBatch(
             self.topic,
-            values=[encode_json(offset) for _, offset in offsets],
+            values=[None if offset is None else encode_json(offset) for _, offset in offsets],
             keys=[self._keys[name] for name in names],
         )
 
