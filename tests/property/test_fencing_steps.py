@@ -7,7 +7,6 @@ last may send, nobody else.
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Iterator
 
@@ -95,7 +94,6 @@ class FencingModel(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        logging.getLogger("penstock").setLevel(logging.CRITICAL)
         self.topics, self.brokers = Topics(), Brokers()
         self.leader = Member("w1", self.topics, self.brokers)
         self.other = Member("w2", self.topics, self.brokers)

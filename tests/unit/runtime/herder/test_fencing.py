@@ -282,3 +282,20 @@ def test_offsets_are_not_altered_when_fencing_fails() -> None:
     worker.feed(ev.ProducersFenced("c", RetriableError("away")))
     with pytest.raises(RetriableError, match="away"):
         worker.answer(901)
+
+
+def test_a_round_that_ends_behind_newer_configurations_leaves_no_record() -> None:
+    """They are written, but not read yet: the record behind them would count as theirs."""
+    worker = with_tasks()
+    again(worker, [{"task": "a"}])
+    worker.task_configs["c"] = [{"task": "b"}, {"task": "c"}]
+    worker.report("c", ReconfigurationRequested())
+    assert worker.writes, "the newer ones are on their way"
+    worker.feed(ev.ProducersFenced("c"))
+    worker.settle()
+    assert record(worker) == 2, "of the first tasks"
+    assert worker.running() == {"c"}
+    worker.feed(ev.Tick(300, 300))
+    worker.feed(ev.ProducersFenced("c"))
+    worker.settle()
+    assert worker.running() == {"c", *TASKS}

@@ -42,6 +42,8 @@ __all__ = [
 RETRY_FIRST_MS: Final = 250
 RETRY_MAX_MS: Final = 60_000
 
+_NEWER: Final = "Fencing failed because new task configurations were generated for the connector"
+
 FenceAnswered = Callable[[ClusterState, str, int, Exception | None], Sequence[Action]]
 """Goes on, for a connector and the generation of its tasks, once the leader has answered."""
 
@@ -151,6 +153,8 @@ def begin_fencing(state: ClusterState, name: str, done: WriteDone) -> Sequence[A
     if ongoing is not None:
         ongoing.waiting.append(done)
         return []
+    if _is_overtaken(state, name, found.generation):
+        return done(ConflictError(_NEWER))
     older = found.fenced_tasks
     if older == 1 and len(found.tasks) == 1:
         return done(None)  # one id: the new task's own producer fences the old one's
@@ -181,13 +185,17 @@ def producers_fenced(state: ClusterState, name: str, error: Exception | None) ->
     if ongoing is None:
         return []
     found = state.snapshot.connectors.get(name)
-    if error is None and (found is None or found.generation != ongoing.generation):
-        error = ConflictError(
-            "Fencing failed because new task configurations were generated for the connector"
-        )
+    is_old = found is None or found.generation != ongoing.generation
+    if error is None and (is_old or _is_overtaken(state, name, ongoing.generation)):
+        error = ConflictError(_NEWER)
     if error is None and not state.is_leader:
         error = ConflictError("Fencing failed because this worker does not lead any more")
     return _note(state, name) if error is None else _end(state, name, error)
+
+
+def _is_overtaken(state: ClusterState, name: str, generation: int) -> bool:
+    """Whether newer configurations are being written: a record would count as theirs."""
+    return any(one == name and new > generation for one, new in state.commits.values())
 
 
 def _note(state: ClusterState, name: str) -> Sequence[Action]:

@@ -207,6 +207,7 @@ class ClusterHerder:
 
     def _written(self, event: Written) -> Sequence[Action]:
         done = self.state.writes.pop(event.write, None)
+        self.state.commits.pop(event.write, None)
         return [] if done is None else done(event.error)
 
     def _status_read(self, event: StatusRead) -> Sequence[Action]:

@@ -84,6 +84,7 @@ class ClusterState:
     behind_since_ms: int | None = None
     catch_ups_failed: int = 0
     writes: dict[int, WriteDone] = attrs.field(factory=dict)
+    commits: dict[int, tuple[str, int]] = attrs.field(factory=dict)
     last_write: int = 0
     shown: dict[HostKey, Shown] = attrs.field(factory=dict)
     publishing: dict[str, Any] = attrs.field(factory=dict)

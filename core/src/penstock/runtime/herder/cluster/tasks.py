@@ -40,6 +40,12 @@ def write(
     """Write groups of records, then go on with ``done``."""
     state.last_write += 1
     state.writes[state.last_write] = done
+    for record in groups[-1]:
+        if isinstance(record, TaskCommit):
+            found = state.snapshot.connectors.get(record.name)
+            ahead = sum(name == record.name for name, _ in state.commits.values())
+            generation = (0 if found is None else found.generation) + ahead + 1
+            state.commits[state.last_write] = (record.name, generation)
     return [WriteConfig(state.last_write, groups)]
 
 
