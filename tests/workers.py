@@ -66,7 +66,12 @@ class PenstockWorker:
                 env={**os.environ, "PENSTOCK_READY_FILE": str(ready)},
             )
         if wait:
-            eventually(lambda: self._ready(ready), 30, "the worker answers")
+            try:
+                eventually(lambda: self._ready(ready), 30, "the worker answers")
+            except AssertionError:
+                self.process.kill()
+                self.process.wait()
+                raise
             self.url = ready.read_text().strip()
         return self
 

@@ -70,6 +70,7 @@ class KafkaBroker:
         jvm_flags: Sequence[str] = TEST_JVM_FLAGS,
         log_level: str = "INFO",
         startup_cache: bool = True,
+        joins: KafkaBroker | None = None,
     ) -> None:
         """Prepare a broker; `properties` go over the settings for tests.
 
@@ -81,15 +82,18 @@ class KafkaBroker:
             jvm_flags: Flags for Java besides.
             log_level: What the broker logs, from this level on.
             startup_cache: Whether to start from a cache of loaded classes, unlike production.
+            joins: A broker that runs, of whose cluster this one is the second node.
         """
         self._properties = dict(properties or {})
         self._heap = heap
         self._jvm_flags = tuple(jvm_flags)
         self._log_level = log_level
         self._startup_cache = startup_cache
+        self._joins = joins
         self._process: OwnedProcess | None = None
         self._folder: Path | None = None
-        self.port = 0
+        self.port = self.controller_port = 0
+        self.cluster_id = ""
         self.start_seconds = 0.0
         """How long the last start took, until the broker served its clients."""
 
@@ -218,20 +222,30 @@ class KafkaBroker:
         self.port, controller = free_ports(2)
         write_logging(self.folder / "log4j2.properties", self._log_level)
         data = self.folder / "data"
+        first = self._joins
+        voter = f"1@{LOOPBACK}:{controller if first is None else first.controller_port}"
+        own = {} if first is None else {"process.roles": "broker", "node.id": "2"}
         clients = (f"PLAINTEXT://{LOOPBACK}:{self.port}", *self._more_listeners())
         write_properties(
             self.folder / "broker.properties",
             {
                 **_SETTINGS,
-                "listeners": ",".join((*clients, f"CONTROLLER://{LOOPBACK}:{controller}")),
+                "listeners": ",".join(
+                    clients if first else (*clients, f"CONTROLLER://{LOOPBACK}:{controller}")
+                ),
                 "advertised.listeners": ",".join(clients),
-                "controller.quorum.voters": f"1@{LOOPBACK}:{controller}",
+                "controller.quorum.voters": voter,
                 "log.dirs": str(data),
+                **own,
                 **self._properties,
             },
         )
         shutil.rmtree(data, ignore_errors=True)
-        _format(data)
+        if first is None:
+            self.controller_port, self.cluster_id = controller, _new_id()
+            _format(data, 1, self.cluster_id)
+        else:
+            _format(data, 2, first.cluster_id)
 
     def _more_listeners(self) -> Sequence[str]:
         """Return listeners for clients besides the plain one, as `NAME://host:port`."""
@@ -273,8 +287,8 @@ def _train(flags: Sequence[str]) -> None:
         broker.process.terminate(timeout=120.0)
 
 
-def _format(data: Path) -> None:
-    """Make a data folder as Kafka's format command does, under a new cluster id.
+def _format(data: Path, node: int, cluster: str) -> None:
+    """Make a data folder as Kafka's format command does, of a node of a cluster.
 
     The command runs once a machine: its result differs only in two ids, which we write ourselves.
     """
@@ -285,7 +299,7 @@ def _format(data: Path) -> None:
                 _run_format(model)
     shutil.copytree(model, data)
     (data / "meta.properties").write_text(
-        f"version=1\nnode.id=1\ncluster.id={_new_id()}\ndirectory.id={_new_id()}\n"
+        f"version=1\nnode.id={node}\ncluster.id={cluster}\ndirectory.id={_new_id()}\n"
     )
 
 

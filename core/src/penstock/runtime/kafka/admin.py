@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -25,6 +27,7 @@ SLICE_S: Final = 3.0
 FIRST_SLICE_S: Final = 0.2
 """So often it is seen whether the broker refused us; soon at first, then less often."""
 _REFUSALS: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001 - its API
+_SILENCE: Final = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT})  # noqa: SLF001
 
 
 class KafkaAdmin:
@@ -105,11 +108,14 @@ class KafkaAdmin:
         created: list[str] = []
         if not wanted:  # which the client refuses
             return created
-        for name, future in self._client.create_topics(
-            wanted, operation_timeout=timeout_s, request_timeout=timeout_s
+        for name, outcome in self._patiently(
+            lambda slice_s: self._client.create_topics(
+                wanted, operation_timeout=slice_s, request_timeout=slice_s
+            ),
+            timeout_s,
         ).items():
             try:
-                future.result(timeout_s)
+                outcome.result(0)
             except KafkaException as problem:
                 if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     text = f"cannot create topic '{name}': {problem.args[0].str()}"
@@ -121,12 +127,35 @@ class KafkaAdmin:
     def topic_config(self, topic: str, key: str, timeout_s: float) -> str | None:
         """Return a topic's setting; None when the broker does not tell it to this user."""
         resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-        (future,) = self._client.describe_configs([resource], request_timeout=timeout_s).values()
+        (outcome,) = self._patiently(
+            lambda slice_s: self._client.describe_configs([resource], request_timeout=slice_s),
+            timeout_s,
+        ).values()
         try:
-            entry = future.result(timeout_s).get(key)
+            entry = outcome.result(0).get(key)
         except (KafkaException, TimeoutError):
             return None
         return None if entry is None else str(entry.value)
+
+    def _patiently(
+        self, ask: Callable[[float], Mapping[Any, Future[Any]]], timeout_s: float
+    ) -> Mapping[Any, Future[Any]]:
+        """Ask again in time, of brokers looked up anew, while nobody answers; all futures are done.
+
+        The client waits for the controller that it heard of, which may be a broker that just
+        died, and would look again after minutes only.
+        """
+        until_s = time.monotonic() + timeout_s
+        slice_s = SLICE_S
+        while True:
+            left_s = until_s - time.monotonic()
+            asked = ask(max(0.1, min(left_s, slice_s)))
+            concurrent.futures.wait(asked.values())
+            if left_s <= slice_s or not any(map(_is_silence, asked.values())):
+                return asked
+            with contextlib.suppress(KafkaException):
+                self._client.list_topics(timeout=slice_s)
+            slice_s *= 2
 
     def end_offsets(self, topic: str, partitions: int, timeout_s: float) -> Mapping[int, int]:
         """Return the offset after the last record of each partition.
@@ -171,3 +200,8 @@ class KafkaAdmin:
     def close(self) -> None:
         """See :class:`penstock.runtime.broker.Admin`."""
         self._pause.set()
+
+
+def _is_silence(outcome: Future[Any]) -> bool:
+    problem = outcome.exception()
+    return isinstance(problem, KafkaException) and problem.args[0].code() in _SILENCE

@@ -76,9 +76,17 @@ class KafkaProducer:
         )
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._fatal = error
         self._refusal = refusal(error.name(), error.str())
+
+    def _serve(self, timeout_s: float) -> None:
+        """Let the client call back; its fatal error is raised by :meth:`poll`, as one of ours.
+
+        The client raises a fatal error from whatever is called next, and not to ``error_cb``.
+        """
+        try:
+            self._client.poll(timeout_s)
+        except KafkaException as problem:
+            self._fatal = problem.args[0]
 
     def _may_repeat(self, error: KafkaError) -> bool:
         """Whether the same row may be taken at another time."""
@@ -86,7 +94,7 @@ class KafkaProducer:
 
     def send(self, batch: EncodedBatch, token: int, start: int = 0) -> int:
         """See :class:`penstock.runtime.broker.Producer`."""
-        self._client.poll(0)
+        self._serve(0)
         room = self._room()
         if room <= 0:
             return start
@@ -134,7 +142,7 @@ class KafkaProducer:
         try:
             found = self._client.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics.get(topic)
         except KafkaException as problem:
-            self._client.poll(0)
+            self._serve(0)
             if self._refusal and not self._partitions:
                 raise BrokerError(f"topic '{topic}': {self._refusal}") from problem
             raise RetriableError(
@@ -280,7 +288,7 @@ class KafkaProducer:
 
     def poll(self, timeout_s: float) -> Sequence[Delivery]:
         """See :class:`penstock.runtime.broker.Producer`."""
-        self._client.poll(timeout_s)
+        self._serve(timeout_s)
         self._settle()
         if self._fatal is not None:
             kind = FencedError if self._fatal.code() in FENCED else BrokerError
@@ -290,15 +298,19 @@ class KafkaProducer:
 
     def flush(self, timeout_s: float) -> int:
         """See :class:`penstock.runtime.broker.Producer`."""
-        return int(self._client.flush(timeout_s))
+        try:
+            return int(self._client.flush(timeout_s))
+        except KafkaException as problem:
+            self._fatal = problem.args[0]
+            return len(self._client)
 
     def close(self, timeout_s: float) -> None:
         """See :class:`penstock.runtime.broker.Producer`."""
         if timeout_s > 0:
-            self._client.flush(timeout_s)
+            self.flush(timeout_s)
         if len(self._client):
             self._client.purge(in_queue=True, in_flight=True, blocking=False)
-            self._client.flush(0)
+            self.flush(0)
 
 
 def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:

@@ -23,7 +23,14 @@ _ABORTABLE: Final = frozenset(
         KafkaError.TRANSACTION_ABORTABLE,
     }
 )
+_WAITED: Final = (
+    "see whether all brokers are up and enough replicas of the topics are in sync "
+    "(min.insync.replicas)"
+)
 _REMEDIES: Final = {
+    # Records that no broker took in time, as the end of a transaction and as a row have it.
+    KafkaError._TIMED_OUT: _WAITED,  # noqa: SLF001
+    KafkaError._MSG_TIMED_OUT: _WAITED,  # noqa: SLF001
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: (
         "allow WRITE and DESCRIBE on this transactional id to the producer's principal (ACLs)"
     ),
@@ -83,12 +90,12 @@ class KafkaTransactionalProducer(KafkaProducer):
 
     def close(self, timeout_s: float) -> None:
         """See :class:`penstock.runtime.broker.Producer`; one that is past help is left quietly."""
-        with contextlib.suppress(KafkaException):
+        with contextlib.suppress(KafkaException):  # what it refuses to purge
             super().close(timeout_s)
 
     def _forget_rows(self) -> None:
         """All rows are stored, or none: nobody asks for them one by one."""
-        self._client.poll(0)
+        self._serve(0)
         self._settle()
         self._lanes.clear()
         self._deliveries.clear()
@@ -102,10 +109,11 @@ class KafkaTransactionalProducer(KafkaProducer):
             text = f"transactional id '{self._id}' {fault}: {error.str()}"
             if error.code() in FENCED:
                 raise FencedError(text) from problem
+            remedy = _REMEDIES.get(error.code())
+            whole = text if remedy is None else f"{text}; {remedy}"
             if error.txn_requires_abort():
-                raise AbortedError(text) from problem
+                raise AbortedError(whole) from problem
             if error.retriable():
                 return False
-            remedy = _REMEDIES.get(error.code())
-            raise BrokerError(text if remedy is None else f"{text}; {remedy}") from problem
+            raise BrokerError(whole) from problem
         return True

@@ -1,7 +1,4 @@
-"""The loop of an exactly-once source task: records and their offsets in one transaction.
-
-(source: ExactlyOnceWorkerSourceTask)
-"""
+"""The loop of an exactly-once source task, as ExactlyOnceWorkerSourceTask (its source) has it."""
 
 from __future__ import annotations
 
@@ -19,6 +16,7 @@ from penstock.errors import (
     ConnectError,
     FencedError,
     RetriableError,
+    TimedOutError,
 )
 from penstock.runtime.broker import EncodedBatch, TransactionalProducer
 from penstock.runtime.host.control import HostControl
@@ -229,10 +227,9 @@ class ExactlyOnceRunner:
 
     def _fail_on_refused(self, timeout_s: float = 0) -> None:
         for delivery in self._producer.poll(timeout_s):
-            if delivery.error is None:
-                continue
-            text = f"Unrecoverable exception trying to send: {delivery.error}"
-            raise AbortedError(text) if delivery.retriable else BrokerError(text)
+            if delivery.error is not None:
+                text = f"Unrecoverable exception trying to send: {delivery.error}"
+                raise AbortedError(text) if delivery.retriable else BrokerError(text)
 
     def _make_sure(self) -> None:
         """Wait until this worker's place is sure; raises _CancelledError at the task's end."""
@@ -316,15 +313,18 @@ class ExactlyOnceRunner:
                 log.warning(
                     "the transaction is aborted and sent again in %.1f s: %s", backoff_s, problem
                 )
-                self._abort(dropped=False)
+                self._abort(dropped=False, after=problem)
                 self.progress.not_committed()
                 self._control.wait(backoff_s)
                 backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
             else:
                 return
 
-    def _abort(self, *, dropped: bool) -> None:
-        self._carry_out(self._transaction.abort())
+    def _abort(self, *, dropped: bool, after: AbortedError | None = None) -> None:
+        try:
+            self._carry_out(self._transaction.abort())
+        except (FencedError, TimedOutError) as why:
+            raise why if after is None else type(why)(f"{why} (after: {after})") from after
         if self._transaction.state is State.ABORTING:
             self._transaction.aborted(dropped=dropped)
         self._next = 0

@@ -48,12 +48,12 @@ from penstock.runtime.tasks.stored_offsets import (
 )
 from penstock.runtime.tasks.topics import TopicMaker
 from penstock.runtime.topic_creation import TopicCreation
+from penstock.runtime.transaction_time import FLUSH_INTERVAL_MS, TIMEOUT, timeout_ms
 
 __all__ = ["run_task"]
 
 log = logging.getLogger(__name__)
 
-FLUSH_INTERVAL_MS: Final = 60_000
 FLUSH_TIMEOUT_MS: Final = 5_000
 INIT_TIMEOUT_S: Final = 60.0
 """How long a task waits for its transactional id; the coordinator may be on its way."""
@@ -289,12 +289,16 @@ class _Run:
         )
         for note in settings.ignored:
             log.warning("%s", note)
-        producer = broker.transactional_producer(settings.properties, client_id=settings.client_id)
+        raw = resolved(self._command.connector_config, self._worker)
+        limit_ms = timeout_ms(raw, self._worker)
+        properties = {} if limit_ms is None else {TIMEOUT: str(limit_ms)}
+        producer = broker.transactional_producer(
+            {**properties, **settings.properties}, client_id=settings.client_id
+        )
         self._stack.callback(lambda: producer.close(0))
         if not taken_over(producer, self._control, INIT_TIMEOUT_S):
             return
         # Read only now: what an older instance had in an open transaction is gone for good.
-        raw = resolved(self._command.connector_config, self._worker)
         stored, offsets = self._offsets(raw, broker, exactly_once=True)
         flush_s = self._number_s("offset.flush.interval.ms", FLUSH_INTERVAL_MS)
         boundaries = Boundaries.of(raw, flush_interval_s=flush_s, now_s=time.monotonic())

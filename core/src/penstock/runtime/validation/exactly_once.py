@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from penstock.api import Connector, SourceConnector
 from penstock.errors import ConfigError, Problem
+from penstock.runtime.transaction_time import interval_problems
 
 __all__ = ["exactly_once_problems"]
 
@@ -30,7 +31,7 @@ def exactly_once_problems(
         return []
     wants = _chosen(raw, SUPPORT) == "required"
     ends_its_own = _chosen(raw, BOUNDARY) == "connector"
-    problems = []
+    problems = interval_problems(raw, worker) if _is_enabled(worker) else []
     if wants and not _is_enabled(worker):
         problems.append(Problem(SUPPORT, _NOT_HERE + _remedy(worker)))
         wants = False
