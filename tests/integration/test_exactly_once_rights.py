@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,43 +16,18 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from tests.parts.broker import KafkaBroker
-from tests.parts.processes import LOOPBACK, free_ports
+from tests.parts.guarded_broker import USER, GuardedBroker
 from tests.parts.task_lab import FILE_SOURCE, TaskLab, committed
 from tests.workers import eventually
 
 from penstock.runtime.broker import TopicSpec
 
 pytestmark = pytest.mark.integration
-USER, PASSWORD = "source", "hush"
-LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
-
-
-class GuardedBroker(KafkaBroker):
-    """A broker with an authorizer: who is not refused something by name may do it."""
-
-    sasl_address = ""
-
-    def _more_listeners(self) -> Sequence[str]:
-        self.sasl_address = f"{LOOPBACK}:{free_ports(1)[0]}"
-        self._properties |= {
-            "listener.security.protocol.map": (
-                "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT"
-            ),
-            "sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
-                f'{LOGIN} user_{USER}="{PASSWORD}";'
-            ),
-            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "allow.everyone.if.no.acl.found": "true",
-            "super.users": "User:ANONYMOUS",
-        }
-        return [f"SASL_PLAINTEXT://{self.sasl_address}"]
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[GuardedBroker]:
-    with GuardedBroker() as broker:
+    with GuardedBroker(is_open=True) as broker:
         broker.open_groups()
         yield broker
 
@@ -60,14 +35,8 @@ def guarded() -> Iterator[GuardedBroker]:
 @pytest.fixture
 def lab(guarded: GuardedBroker, tmp_path: Path) -> Iterator[TaskLab]:
     """Give a lab whose tasks send as the user; all else is done by the broker's own people."""
-    login = {
-        "producer.bootstrap.servers": guarded.sasl_address,
-        "producer.security.protocol": "SASL_PLAINTEXT",
-        "producer.sasl.mechanism": "PLAIN",
-        "producer.sasl.jaas.config": f'{LOGIN} username="{USER}" password="{PASSWORD}";',
-    }
     with TaskLab(guarded.bootstrap_servers, tmp_path) as made:
-        made.properties.update(login)
+        made.properties.update(guarded.login("producer."))
         made.admin.create_topics([TopicSpec(made.name)], 30)
         yield made
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.parts.broker import KafkaBroker
 from tests.parts.task_lab import FILE_SOURCE, committed
+from tests.parts.transaction_marks import ended_transactions
 from tests.workers import ClusterMember, cluster, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -164,16 +165,19 @@ def test_each_line_is_seen_once_in_its_order(
         eventually(lambda: set(storm.states()) == {"RUNNING"}, 60, "all tasks run again")
         found = committed(broker.bootstrap_servers, group)
         sent = committed(broker.bootstrap_servers, group, isolation="read_uncommitted")
+        ended, aborted = ended_transactions(broker.folder / "data", group)
     expected = {file.stem: file.read_text().splitlines() for file in storm.files}
     lines = {line for one in expected.values() for line in one}
     doubles = sum(count - 1 for count in Counter(found).values())
     with capsys.disabled():
         print(
             f"\nseed {seed}: {dict(storm.done)}; {len(found)} records, {doubles} duplicates, "
-            f"{len(lines - set(found))} gaps, {len(sent) - len(found)} aborted records, "
-            f"{time.monotonic() - began_s:.0f} s"
+            f"{len(lines - set(found))} gaps, {ended} transactions, {aborted} aborted with "
+            f"{len(sent) - len(found)} records, {time.monotonic() - began_s:.0f} s"
         )
     for stem, wanted in expected.items():
         assert [line for line in found if line.startswith(stem)] == wanted
     assert len(found) == LINES // FILES // STEPS * STEPS * FILES
-    assert len(sent) > len(found), "nothing was aborted: the kills hit nothing"
+    assert aborted > 0, "nothing was aborted: the kills hit nothing"
+    assert len(sent) > len(found)
+    assert ended >= STEPS * FILES

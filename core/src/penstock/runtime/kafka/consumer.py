@@ -17,7 +17,7 @@ from penstock.runtime.broker import Assignment, FetchedBatch
 from penstock.runtime.kafka.client_log import client_logger
 from penstock.runtime.kafka.refusals import refusal
 
-__all__ = ["KafkaConsumer", "KafkaReader"]
+__all__ = ["OF_NO_GROUP", "KafkaConsumer", "KafkaReader"]
 
 WAIT_MAX_S: Final = 0.2
 """The longest single wait in the client, so that a stop is noticed soon: it cannot be woken."""
@@ -193,6 +193,10 @@ class KafkaConsumer:
             self._client.close()
 
 
+OF_NO_GROUP: Final = KafkaError.GROUP_AUTHORIZATION_FAILED
+"""What a client that joins no group may be told: it looks for the coordinator all the same."""
+
+
 class KafkaReader:
     """Looks at what a topic holds; joins no group and commits nothing. Owner: one thread."""
 
@@ -252,14 +256,18 @@ class KafkaReader:
             until_s = time.monotonic() + timeout_s
             messages = [first, *self._client.consume(READ_MESSAGES, 0)]
             good = [one for one in messages if one.error() is None]
+            ends = False
             for error in (one.error() for one in messages):
-                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+                if error is None or error.code() == OF_NO_GROUP:
+                    continue
+                ends = error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
+                if not ends:
                     raise BrokerError(f"{place.topic}-{place.partition}: {error.str()}")
             wanted = [one for one in good if _known(one.offset()) < stop]
             if wanted:
                 start = _known(wanted[-1].offset()) + 1
                 yield _fetched(place.topic, place.partition, wanted)
-            if len(good) < len(messages) or len(wanted) < len(good):
+            if ends or len(wanted) < len(good):
                 return  # the end of the partition, or what came after the call
 
     def close(self) -> None:
@@ -275,7 +283,6 @@ _REFUSALS: Final = frozenset(
         KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - how the client names its own error codes
     }
 )
-
 
 _NO_LEADER_YET: Final = frozenset(
     {

@@ -21,6 +21,7 @@ from confluent_kafka import KafkaError, KafkaException
 from penstock.errors import ConflictError, StorageError, TimedOutError
 from penstock.runtime.clock import Clock, SystemClock
 from penstock.runtime.kafka.client_log import client_logger
+from penstock.runtime.kafka.consumer import OF_NO_GROUP
 
 __all__ = ["LogRecord", "TopicLog", "TopicWriter", "Written"]
 
@@ -186,7 +187,7 @@ class TopicLog:
                 position[partition] = offset + 1
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own name
                 position[partition] = offset
-            else:
+            elif error.code() != OF_NO_GROUP:
                 log.warning("reading topic '%s': %s", self._topic, error.str())
         try:
             if records:
