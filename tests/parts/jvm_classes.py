@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 import jpype
+import jpype.config
 
 from tests.parts import jvm_connect
 from tests.parts.java import jvm_library, write_logging
@@ -27,6 +28,8 @@ def start_jvm() -> None:
         logging = cache_dir() / "jvm-log4j2.properties"
         if not logging.exists():
             write_logging(logging, "ERROR")
+        # Unhooked at Python's end, its last thread was seen to crash the process: it just ends.
+        jpype.config.onexit = False
         jpype.startJVM(
             str(jvm_library()),
             f"-Xmx{_HEAP}",

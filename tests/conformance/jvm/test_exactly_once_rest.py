@@ -93,3 +93,17 @@ def test_an_unsigned_fence_is_refused_alike(urls: tuple[str, str]) -> None:
     assert ours.status_code == theirs.status_code
     assert ours.json()["error_code"] == theirs.json()["error_code"]
     assert ours.json()["message"] == theirs.json()["message"]
+
+
+def test_a_worker_that_has_not_joined_yet_is_closed(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    """From the first answer on: that nobody has made a key yet lets nobody in."""
+    worker = ClusterMember(kafka_broker.bootstrap_servers, tmp_path, f"{uuid.uuid4().hex[:8]}-new")
+    try:
+        answer = httpx.put(f"{worker.start().url}/connectors/nobody/fence", timeout=90)
+        tasks = httpx.post(f"{worker.url}/connectors/nobody/tasks", json=[], timeout=90)
+    finally:
+        worker.stop()
+    assert [answer.status_code, tasks.status_code] == [400, 400]
+    assert "signature" in answer.json()["message"]

@@ -66,13 +66,19 @@ class ConnectGroup:
         self._members: dict[str, Member] = {}
         self._last_generation = -1
         self._lease_until_s = -math.inf
-        self.signs_always = False
-        """Whether workers sign under every protocol: a REST extension lets only users in."""
+        self._signs_always = False
+        self.is_signed = True
+        """Whether workers must sign what they ask of this one: read by the REST server's thread.
+
+        Until the group has agreed on its protocol, as if it were the one of the settings.
+        """
 
     def membership(self, raw: Mapping[str, str]) -> Membership:
         """Return the membership that this is the logic of; not started yet."""
         own = self._settings
-        self.signs_always = bool(raw.get("rest.extension.classes", "").strip())
+        # A REST extension lets only users in: then workers sign under every protocol.
+        self._signs_always = bool(raw.get("rest.extension.classes", "").strip())
+        self.is_signed = self._signs_always or own.connect_protocol == "sessioned"
         client = GroupClient(
             Coordinates(
                 own.group_id,
@@ -185,6 +191,7 @@ class ConnectGroup:
             _counted(told.revoked),
             f", shared again in {told.delay_ms} ms" if told.delay_ms > 0 else "",
         )
+        self.is_signed = self._signs_always or joined.protocol == "sessioned"
         self._post(
             Joined(
                 generation=joined.generation,
@@ -200,7 +207,7 @@ class ConnectGroup:
                 members=self._members if leads else {},
                 outdated=offered_too_much,
                 at_ms=int(self._clock.monotonic_s() * 1000),
-                sessioned=joined.protocol == "sessioned" or self.signs_always,
+                sessioned=self.is_signed,
             )
         )
 

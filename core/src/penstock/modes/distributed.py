@@ -56,6 +56,7 @@ class _Parts:
     topics: Topics
     worker: Worker
     driver: HerderDriver
+    group: ConnectGroup
     membership: Membership
     actions: ClusterActions
 
@@ -150,7 +151,7 @@ class ClusterWorker:
         )
         drivers.append(driver)
         worker.on_event = _listener(driver)
-        return _Parts(topics, worker, driver, membership, actions)
+        return _Parts(topics, worker, driver, group, membership, actions)
 
     def _limits(self) -> ClusterLimits:
         own = self._settings
@@ -231,7 +232,7 @@ class ClusterWorker:
             ),
             cluster=ClusterAccess(
                 session_key=lambda: parts.topics.config.snapshot.session_key,
-                is_signed=lambda: parts.topics.config.snapshot.session_key is not None,
+                is_signed=lambda: parts.group.is_signed,
                 algorithms=frozenset(self._settings.inter_worker_verification_algorithms),
                 peer_tls=self._peer_tls,
             ),

@@ -29,7 +29,7 @@ class ClusterAccess:
 
     Attributes:
         session_key: the key that signs what workers ask of each other, None while none is known.
-        is_signed: whether the group has agreed to sign.
+        is_signed: whether other workers must sign; before there is a key, nobody gets in.
         algorithms: those that a signature may have.
         peer_tls: gives the TLS context for calls to other workers.
     """
