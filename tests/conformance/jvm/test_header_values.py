@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import struct
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Final
@@ -190,16 +191,22 @@ def test_broken_texts_are_read_alike_or_nothing_of_them_is_lost(
 
 
 def _keeps_digits(value: Any) -> bool:
-    """Whether ours is, or holds, a decimal that no double keeps; Java rounds it to one."""
+    """Whether ours is, or holds, a number that the type of Java's answer does not keep.
+
+    Java rounds a decimal to a double, and a double to a float where it is in a float's range.
+    """
     if isinstance(value, dict):
         return any(map(_keeps_digits, [*value, *value.values()]))
     if isinstance(value, list):
         return any(map(_keeps_digits, value))
+    if isinstance(value, float):
+        return abs(value) < _FLOAT_MAX and struct.unpack("f", struct.pack("f", value)) != (value,)
     if not isinstance(value, decimal.Decimal):
         return False
     return decimal.Decimal(repr(float(value))) != value
 
 
+_FLOAT_MAX: Final = 3.4028234e38
 _OTHERWISE: Final = ("\\", "null", '" ', ' "')
 """Escapes, nulls among moments and blanks in quotes are read in another way, which
 `docs/differences.md` tells."""
