@@ -18,6 +18,7 @@ from penstock.api._rest import RestExtension, RestRefusal, RestRequestHead, Rest
 from penstock.api._short import predicate, sink, source, transform
 from penstock.api._task import (
     ErrantRecordReporter,
+    RecordMetadata,
     Reported,
     SinkTask,
     SinkTaskContext,
@@ -46,6 +47,7 @@ __all__ = [
     "Plugin",
     "Predicate",
     "Record",
+    "RecordMetadata",
     "Reported",
     "RestExtension",
     "RestRefusal",

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import attrs
 
+from penstock.api import RecordMetadata
 from penstock.data import TopicPartition
 
 __all__ = [
@@ -65,7 +66,8 @@ class Delivery:
     """The broker's answer for rows ``start`` to ``stop - 1`` of the batch sent under ``token``.
 
     ``error`` is None when the rows are stored as durably as ``acks`` asks, else what failed;
-    ``retriable`` then says whether sending the same rows again may succeed.
+    ``retriable`` then says whether sending the same rows again may succeed. ``stored`` is the place
+    of the row, when it is one and the producer was asked for places.
     """
 
     token: int
@@ -73,6 +75,7 @@ class Delivery:
     stop: int
     error: str | None = None
     retriable: bool = False
+    stored: RecordMetadata | None = None
 
 
 class Producer(Protocol):
@@ -307,15 +310,21 @@ class Broker(Protocol):
 
     ``precise`` asks a producer to report every row on its own as soon as it is known, for
     sources that want each record's fate; without it rows may be reported in large ranges.
+    ``places`` asks for the place of each row, too.
     """
 
     def producer(
-        self, properties: Mapping[str, str], *, client_id: str, precise: bool = False
+        self,
+        properties: Mapping[str, str],
+        *,
+        client_id: str,
+        precise: bool = False,
+        places: bool = False,
     ) -> Producer:
         """Make a producer; raises ConfigError for properties that cannot be honoured."""
 
     def transactional_producer(
-        self, properties: Mapping[str, str], *, client_id: str
+        self, properties: Mapping[str, str], *, client_id: str, places: bool = False
     ) -> TransactionalProducer:
         """Make a producer with a ``transactional.id``; raises ConfigError likewise."""
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
+from penstock.api import RecordMetadata
 from penstock.data import Batch, Header, Headers, Repeat, Schema, SinkOrigin, SourceOrigin
 from penstock_jvm import _columns
 from penstock_jvm._bytes import In, Out
 from penstock_jvm._schemas import decoded, encoded
 
-__all__ = ["Place", "Poll", "read_poll", "write_batches"]
+__all__ = ["Place", "Poll", "ToldRows", "read_poll", "write_batches"]
+
+
+_TOLD_NUMBERS: Final = 6
 
 
 class Place(dict[str, Any]):
@@ -22,6 +26,45 @@ class Place(dict[str, Any]):
     __slots__ = ("poll", "row")
     poll: int
     row: int
+
+
+class ToldRows:
+    """Rows of polls that were stored or dropped, and where, for ``SourceRunner.commitRecords``."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._topics: dict[str, int] = {}
+        self._numbers: list[int] = []
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self._numbers) // _TOLD_NUMBERS
+
+    def add(self, place: Place, metadata: RecordMetadata | None) -> None:
+        """Add a row; -1 is what is not known, the topic of a record that was not stored, too."""
+        if metadata is None:
+            self._numbers += (place.poll, place.row, -1, -1, -1, -1)
+            return
+        offset, timestamp = metadata.offset, metadata.timestamp
+        self._numbers += (
+            place.poll,
+            place.row,
+            self._topics.setdefault(metadata.topic, len(self._topics)),
+            metadata.partition,
+            -1 if offset is None else offset,
+            -1 if timestamp is None else timestamp,
+        )
+
+    def taken(self) -> bytes:
+        """Return all rows as bytes, and forget them."""
+        out = Out()
+        out.i32(len(self._topics))
+        for topic in self._topics:
+            out.text(topic)
+        out.i32(len(self))
+        out.numbers("q", self._numbers)
+        self._topics, self._numbers = {}, []
+        return out.done()
 
 
 @attrs.frozen

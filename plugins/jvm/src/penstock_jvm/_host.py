@@ -11,12 +11,14 @@ from concurrent.futures import Future
 from typing import Any
 
 from penstock.errors import ConfigError, ConnectError, DataError, RetriableError
-from penstock_jvm.machine import api_jars, java_class, shim_jar, start_machine
+from penstock_jvm.machine import api_jars, is_running, java_class, shim_jar, start_machine
 
 __all__ = ["Host", "begin", "java_bytes", "java_map", "named", "plain_map", "python_bytes", "told"]
 
-_ANSWER_S = 30.0
+_LOOK_S = 1.0
+"""How often a long call is asked whether Java is there still."""
 _FAILURES = "io.penstock.jvm.Failures"
+_Asked = tuple[Future[Any], str, tuple[Any, ...]]
 _OURS: Mapping[str, type[ConnectError]] = {"R": RetriableError, "D": DataError, "E": ConnectError}
 
 
@@ -81,7 +83,8 @@ def told(who: str) -> Iterator[None]:
 class Host:
     """Passes what Java asks to ``answer`` functions, always on the thread that made the host.
 
-    Java may ask on any of its threads; those wait until the owner calls :meth:`serve`.
+    Java may ask on any of its threads; those wait until the owner calls :meth:`serve`, or, for as
+    long as a call of a sink task runs, :meth:`serve_until_done`.
     Owner: the task's or the connector's thread.
     """
 
@@ -91,22 +94,54 @@ class Host:
 
         self._answers = answers
         self._owner = threading.get_ident()
-        self._asked: queue.SimpleQueue[tuple[Future[Any], str, tuple[Any, ...]]] = (
-            queue.SimpleQueue()
-        )
+        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._closed = False
         self.java = jpype.JProxy("io.penstock.jvm.Host", inst=self)
 
     def serve(self) -> None:
         """Answer what other threads asked."""
         while True:
             try:
-                future, name, arguments = self._asked.get_nowait()
+                asked = self._asked.get_nowait()
             except queue.Empty:
                 return
+            if asked is not None:
+                self._answer(*asked)
+
+    def serve_until_done(self) -> None:
+        """Answer what other threads ask until Java says that a call has ended.
+
+        Raises:
+            ConnectError: Java itself has ended.
+        """
+        while True:
             try:
-                future.set_result(self._answers[name](*arguments))
-            except Exception as problem:  # noqa: BLE001 - the asking thread raises it
-                future.set_exception(problem)
+                asked = self._asked.get(timeout=_LOOK_S)
+            except queue.Empty:
+                if not is_running():
+                    raise ConnectError("Java has ended in this process") from None
+                continue
+            if asked is None:
+                return
+            self._answer(*asked)
+
+    def close(self) -> None:
+        """Answer nothing more: what waits, or is asked from now on, fails."""
+        self._closed = True
+        self._refuse_waiting()
+
+    def _refuse_waiting(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                asked = self._asked.get_nowait()
+                if asked is not None:
+                    asked[0].set_exception(ConnectError(f"jvm: '{asked[1]}': the task has ended"))
+
+    def _answer(self, future: Future[Any], name: str, arguments: tuple[Any, ...]) -> None:
+        try:
+            future.set_result(self._answers[name](*arguments))
+        except Exception as problem:  # noqa: BLE001 - the asking thread raises it
+            future.set_exception(problem)
 
     def _ask(self, name: str, *arguments: Any) -> Any:
         if name not in self._answers:
@@ -115,7 +150,13 @@ class Host:
             return self._answers[name](*arguments)
         future: Future[Any] = Future()
         self._asked.put((future, name, arguments))
-        return future.result(_ANSWER_S)
+        if self._closed:
+            self._refuse_waiting()
+        return future.result()
+
+    def done(self) -> None:
+        """Java's: see the interface."""
+        self._asked.put(None)
 
     def offsets(self, partitions: Any) -> str:
         """Java's: see the interface."""

@@ -88,10 +88,10 @@ class JavaSinkConnector(SinkConnector[Any]):
 
 
 class JavaSinkTask(SinkTask[Any]):
-    """A Java sink task; its thread is this task's. Owner: the task's thread.
+    """A Java sink task, called on one Java thread. Owner: the task's thread.
 
-    Java may report records, or wish for something, on threads of its own: such a call waits until
-    the runtime calls this task again.
+    Java may report records, or wish for something, on any of its threads: this task's thread
+    answers, as it waits for the call that it began, or as the runtime calls it again.
     """
 
     java_class_name: ClassVar[str]
@@ -122,19 +122,23 @@ class JavaSinkTask(SinkTask[Any]):
             java_chain(self.config.chain, self.jars, sink=True),
             self.context.errant_record_reporter is not None,
         )
-        with told(self.java_class_name):
-            runner.start()
         self._runner = runner
+        self._call("start")
+
+    def _call(self, name: str, text: str = "", raw: bytes = b"") -> str:
+        """Have Java's thread call the task; its threads' requests are answered until it ends."""
+        with told(self.java_class_name):
+            self._runner.begin(name, text, java_bytes(raw))
+            self._host.serve_until_done()
+            return str(self._runner.ended())
 
     def partitions_assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Open them (source: SinkTask.open)."""
-        with told(self.java_class_name):
-            self._runner.open(_json(dict.fromkeys(partitions)))
+        self._call("open", _json(dict.fromkeys(partitions)))
 
     def partitions_revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Close them (source: SinkTask.close)."""
-        with told(self.java_class_name):
-            self._runner.close(_json(dict.fromkeys(partitions)))
+        self._call("close", _json(dict.fromkeys(partitions)))
         gone = set(partitions)
         self._given = [one for one in self._given if _place(one) not in gone]
 
@@ -150,15 +154,13 @@ class JavaSinkTask(SinkTask[Any]):
         self._host.serve()
         self._given += batches
         raw = write_batches(batches) if batches else b""
-        with told(self.java_class_name):
-            self._runner.put(java_bytes(raw))
+        self._call("put", raw=raw)
         self._host.serve()
 
     def pre_commit(self, offsets: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return what the Java task says is safe."""
         self._host.serve()
-        with told(self.java_class_name):
-            safe = json.loads(str(self._runner.preCommit(_json(offsets))))
+        safe = json.loads(self._call("preCommit", _json(offsets)))
         self._host.serve()
         found = {TopicPartition(topic, partition): at for topic, partition, at in safe}
         self._given = [one for one in self._given if _end(one) > found.get(_place(one), -1)]
@@ -167,8 +169,10 @@ class JavaSinkTask(SinkTask[Any]):
     def stop(self) -> None:
         """Stop the Java task."""
         if self._runner is not None and is_running():
-            with told(self.java_class_name):
-                self._runner.stop()
+            try:
+                self._call("stop")
+            finally:
+                self._host.close()
 
     def _wish(self, name: str, told_json: Any) -> None:
         context = self.context

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from penstock.api import SourceConnector, SourceTask
+from penstock.api import RecordMetadata, SourceConnector, SourceTask
 from penstock.config import ConfigSpec, ConfigValue
 from penstock.data import Batch, SourceRecord
+from penstock.errors import ConnectError
 from penstock_jvm._chain import java_chain
-from penstock_jvm._frames import Place, read_poll
-from penstock_jvm._host import Host, begin, java_map, named, plain_map, python_bytes, told
+from penstock_jvm._frames import Place, ToldRows, read_poll
+from penstock_jvm._host import (
+    Host,
+    begin,
+    java_bytes,
+    java_map,
+    named,
+    plain_map,
+    python_bytes,
+    told,
+)
 from penstock_jvm._keys import OPTIONS, JavaConfig, JavaSpec, RawSpec, validated
 from penstock_jvm.machine import is_running, java_class
 
 __all__ = ["JavaSourceConnector", "JavaSourceTask", "TellingJavaSourceTask"]
+
+log = logging.getLogger(__name__)
 
 TASK_CLASS: Final = "jvm.task.class"
 TELLS: Final = "jvm.tells.records"
 _TAKE_MS: Final = 50
 _POLL_S: Final = 0.5
 _GRACE_MS: Final = 1000
+_TOLD_MAX: Final = 10_000
+"""Records that are told of at once, at most."""
 
 
 class JavaSourceConnector(SourceConnector[Any]):
@@ -134,6 +150,7 @@ class JavaSourceTask(SourceTask[Any]):
             self._host.java,
             chain,
             self._placed,
+            self.context.exactly_once,
             self.context.transaction_context is not None,
         )
         with told(self.java_class_name):
@@ -178,6 +195,7 @@ class JavaSourceTask(SourceTask[Any]):
     def stop(self) -> None:
         """Stop the Java task; a poll that blocks is interrupted."""
         if self._runner is not None and is_running():
+            self._host.close()
             with told(self.java_class_name):
                 self._runner.stop(_GRACE_MS)
 
@@ -187,9 +205,40 @@ class TellingJavaSourceTask(JavaSourceTask):
 
     _placed = True
 
-    def commit_record(self, record: SourceRecord) -> None:
-        """Hand the Java record back, acknowledged or dropped."""
+    def start(self) -> None:
+        """Start Java, with nothing to tell yet."""
+        self._told = ToldRows()
+        super().start()
+
+    def commit_record_at(self, record: SourceRecord, metadata: RecordMetadata | None) -> None:
+        """Note that the Java record goes back, acknowledged or dropped; many cross at once."""
         place = record.source_offset
         if isinstance(place, Place):
+            self._told.add(place, metadata)
+            if len(self._told) >= _TOLD_MAX:
+                self._tell()
+
+    def _tell(self) -> None:
+        """Call ``commitRecord`` for all that was noted; what fails is only logged, as there."""
+        if len(self._told):
             with told(self.java_class_name):
-                self._runner.commitRecord(place.poll, place.row)
+                failed = self._runner.commitRecords(java_bytes(self._told.taken()))
+            if failed is not None:
+                log.error("%s: commitRecord failed: %s", self.java_class_name, failed)
+
+    def poll(self) -> Batch | Sequence[Batch] | None:
+        """Tell of what was stored, then take what the Java thread polled."""
+        self._tell()
+        return super().poll()
+
+    def commit(self) -> None:
+        """Tell the Java task of its records, then that offsets were stored."""
+        self._tell()
+        super().commit()
+
+    def stop(self) -> None:
+        """Tell the Java task of its last records, and stop it."""
+        if self._runner is not None and is_running():
+            with contextlib.suppress(ConnectError):  # it has to be stopped all the same
+                self._tell()
+        super().stop()

@@ -11,11 +11,12 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.connect.connector.Task;
 import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.source.ExactlyOnceSupport;
 import org.apache.kafka.connect.source.SourceConnector;
 import org.apache.kafka.connect.source.SourceRecord;
 import org.apache.kafka.connect.source.SourceTask;
 
-/** A source that does what tests ask: gives ten records to two topics, blocks, or exits. */
+/** A source that does what tests ask: gives ten records to two topics (and tells their places), blocks, or exits. */
 public class ProbeSource extends SourceConnector {
   private Map<String, String> settings;
 
@@ -42,6 +43,11 @@ public class ProbeSource extends SourceConnector {
     return new ConfigDef()
         .define("mode", ConfigDef.Type.STRING, ConfigDef.Importance.HIGH, "What to do.")
         .define("told", ConfigDef.Type.STRING, "", ConfigDef.Importance.LOW, "Where to write.");
+  }
+
+  @Override
+  public ExactlyOnceSupport exactlyOnceSupport(Map<String, String> given) {
+    return ExactlyOnceSupport.SUPPORTED;
   }
 
   @Override
@@ -96,13 +102,21 @@ public class ProbeSource extends SourceConnector {
           for (int number = 0; number < 10; number++) {
             records.add(new Own(number));
           }
-          return records;
+          return List.copyOf(records); // as some do: it may not be asked for null
       }
     }
 
     @Override
     public void commitRecord(SourceRecord record, RecordMetadata metadata) {
-      tell(Integer.toString(((Own) record).number));
+      String number = Integer.toString(((Own) record).number);
+      if (!settings.get("mode").equals("places")) {
+        tell(number);
+      } else if (metadata == null) {
+        tell(number + " nowhere");
+      } else {
+        tell(number + " " + metadata.topic() + " " + metadata.partition() + " "
+            + metadata.offset() + " " + metadata.timestamp());
+      }
     }
 
     @Override

@@ -33,12 +33,17 @@ class EmbeddedBroker:
         self._clock = SystemClock() if clock is None else clock
 
     def producer(
-        self, properties: Mapping[str, str], *, client_id: str, precise: bool = False
+        self,
+        properties: Mapping[str, str],
+        *,
+        client_id: str,
+        precise: bool = False,
+        places: bool = False,
     ) -> EmbeddedProducer:
         """See :class:`penstock.runtime.broker.Broker`.
 
         ``precise`` changes nothing: rows sent between two polls are stored or refused together,
-        so that a range tells each row's fate as soon as it is known.
+        so that a range tells each row's fate as soon as it is known. ``places`` are not told.
         """
         settings = producer_settings(properties, client_id)
         return EmbeddedProducer(
@@ -49,7 +54,7 @@ class EmbeddedBroker:
         )
 
     def transactional_producer(
-        self, properties: Mapping[str, str], *, client_id: str
+        self, properties: Mapping[str, str], *, client_id: str, places: bool = False
     ) -> TransactionalProducer:
         """See :class:`penstock.runtime.broker.Broker`; always refused."""
         message = "the embedded log has no transactions; use a Kafka broker for exactly-once"

@@ -26,7 +26,12 @@ class KafkaBroker:
     """Makes librdkafka clients from Apache client properties."""
 
     def producer(
-        self, properties: Mapping[str, str], *, client_id: str, precise: bool = False
+        self,
+        properties: Mapping[str, str],
+        *,
+        client_id: str,
+        precise: bool = False,
+        places: bool = False,
     ) -> KafkaProducer:
         """See :class:`penstock.runtime.broker.Broker`."""
         found = _translated(properties, ClientKind.PRODUCER, client_id)
@@ -38,16 +43,17 @@ class KafkaBroker:
         return KafkaProducer(
             _config(found, client_id),
             precise=precise or not ordered,
+            places=places,
             bytes_max=found.runtime["buffer.memory"],
         )
 
     def transactional_producer(
-        self, properties: Mapping[str, str], *, client_id: str
+        self, properties: Mapping[str, str], *, client_id: str, places: bool = False
     ) -> KafkaTransactionalProducer:
         """See :class:`penstock.runtime.broker.Broker`."""
         found = _translated(properties, ClientKind.PRODUCER, client_id, transactional=True)
         return KafkaTransactionalProducer(
-            _config(found, client_id), bytes_max=found.runtime["buffer.memory"]
+            _config(found, client_id), bytes_max=found.runtime["buffer.memory"], places=places
         )
 
     def consumer(

@@ -10,6 +10,7 @@ from typing import Any, Final
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 
+from penstock.api import RecordMetadata
 from penstock.data import Repeat
 from penstock.errors import BrokerError, FencedError, RetriableError
 from penstock.runtime.broker import Delivery, EncodedBatch
@@ -21,6 +22,8 @@ __all__ = ["FENCED", "KafkaProducer"]
 
 ROWS_OUTSTANDING_MAX: Final = 100_000
 """Rows handed to the client and not yet acknowledged: the bound on its queue."""
+ROWS_AT_ONCE_MAX: Final = 4_000
+"""Rows of one call: more, as polls of exactly-once tasks have, miss the processor's cache."""
 BYTES_OUTSTANDING_MAX: Final = 32 * 1024 * 1024
 """Their bytes, unless ``buffer.memory`` says otherwise."""
 PARTITIONS_AGE_MAX_S: Final = 300.0
@@ -50,12 +53,16 @@ class KafkaProducer:
     """Sends batches through librdkafka. Owner: the task's thread.
 
     ``precise`` asks for a callback a row; otherwise acknowledgements are counted, see ``lanes``,
-    which needs idempotence (or one request in flight) for its order.
+    which needs idempotence (or one request in flight) for its order. ``places`` asks for one that
+    tells where the row was stored.
     """
 
-    def __init__(self, config: Mapping[str, Any], *, precise: bool, bytes_max: int) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], *, precise: bool, bytes_max: int, places: bool = False
+    ) -> None:
         """Connect lazily; raises KafkaException for settings the client refuses."""
-        self._precise = precise
+        self._precise = precise = precise or places
+        self._places = places
         self._bytes_max = bytes_max
         self._fatal: KafkaError | None = None
         self._refusal = ""
@@ -98,11 +105,13 @@ class KafkaProducer:
         room = self._room()
         if room <= 0:
             return start
-        stop = min(len(batch), start + room)
+        stop = min(len(batch), start + room, start + ROWS_AT_ONCE_MAX)
         plain = batch.headers is None and batch.timestamps is None
         partition = self._partition_of(batch)
-        if plain and partition is not None and not self._precise:
-            return self._send_columns(batch, token, start, stop, partition)
+        if partition is not None and not self._precise:
+            if plain:
+                return self._send_columns(batch, token, start, stop, partition)
+            return self._send_run(batch, token, start, stop, partition)
         return self._send_rows(batch, token, start, stop, partition)
 
     def _room(self) -> int:
@@ -202,6 +211,58 @@ class KafkaProducer:
         if lane.spans:
             self._lanes[topic, -1 - len(self._lanes)] = lane
 
+    def _send_run(
+        self, batch: EncodedBatch, token: int, start: int, stop: int, partition: int
+    ) -> int:
+        """Send rows of one destination with timestamps or headers, one by one, as one span."""
+        produce, topic, values = self._client.produce, batch.topic, batch.values
+        no_rows: Repeat[Any] = Repeat(None, len(batch))
+        keys, headers = batch.keys or no_rows, batch.headers or no_rows
+        timestamps = batch.timestamps or no_rows
+        lane = self._lane(topic, partition)
+        row = start
+        while row < stop:
+            first, size = row, sum(map(len, filter(None, values[row:stop])))
+            span = lane.submit(token, first, stop, size)
+            self._pending_bytes += size
+            self._pending_rows += stop - first
+            told = functools.partial(self._on_failure, span, topic)
+            try:
+                for row in range(first, stop):
+                    produce(
+                        topic,
+                        values[row],
+                        keys[row],
+                        partition,
+                        on_delivery=told,
+                        timestamp=timestamps[row] or 0,
+                        headers=list(headers[row]) if headers[row] else None,
+                    )
+            except BufferError:
+                self._cut(lane, span, row, values)
+                return row
+            except KafkaException as problem:
+                self._cut(lane, span, row, values)
+                error = problem.args[0]
+                text = f"topic '{topic}': {error.str()}"
+                refused = Delivery(token, row, row + 1, text, self._may_repeat(error))
+                self._deliveries.append(refused)
+            row += 1
+        return stop
+
+    def _cut(self, lane: Lane, span: Span, row: int, values: Sequence[bytes | None]) -> None:
+        """Take back the rows of the newest span from ``row`` on: the client did not take them."""
+        size = sum(map(len, filter(None, values[row : span.stop])))
+        gone = span.stop - row
+        self._pending_bytes -= size
+        self._pending_rows -= gone
+        span.size -= size
+        span.stop -= gone
+        span.end -= gone
+        lane.count -= gone
+        if span.stop == span.start:
+            lane.spans.pop()
+
     def _send_rows(
         self, batch: EncodedBatch, token: int, start: int, stop: int, partition: int | None
     ) -> int:
@@ -258,7 +319,9 @@ class KafkaProducer:
             self._pending_bytes -= span.size
             self._pending_rows -= 1
             if error is None:
-                self._deliveries.append(Delivery(span.token, span.start, span.stop))
+                stored = _stored(message) if self._places else None
+                told = Delivery(span.token, span.start, span.stop, stored=stored)
+                self._deliveries.append(told)
 
     def _on_failure(self, span: Span, topic: str, error: KafkaError, message: Any) -> None:
         if not span.failed:
@@ -311,6 +374,16 @@ class KafkaProducer:
         if len(self._client):
             self._client.purge(in_queue=True, in_flight=True, blocking=False)
             self.flush(0)
+
+
+def _stored(message: Any) -> RecordMetadata:
+    offset, (kind, timestamp) = message.offset(), message.timestamp()
+    return RecordMetadata(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=None if offset is None or offset < 0 else offset,
+        timestamp=None if kind == confluent_kafka.TIMESTAMP_NOT_AVAILABLE else timestamp,
+    )
 
 
 def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:

@@ -48,9 +48,9 @@ class KafkaTransactionalProducer(KafkaProducer):
     every row. See :class:`penstock.runtime.broker.TransactionalProducer`.
     """
 
-    def __init__(self, config: Mapping[str, Any], *, bytes_max: int) -> None:
+    def __init__(self, config: Mapping[str, Any], *, bytes_max: int, places: bool = False) -> None:
         """Connect lazily; raises KafkaException for settings the client refuses."""
-        super().__init__(config, precise=False, bytes_max=bytes_max)
+        super().__init__(config, precise=places, bytes_max=bytes_max, places=places)
         self._id = str(config["transactional.id"])
         self._is_open = False
 
@@ -73,7 +73,7 @@ class KafkaTransactionalProducer(KafkaProducer):
         )
         if done:
             self._is_open = False
-            self._forget_rows()
+            self._forget_rows(stored=True)
         return done
 
     def abort(self, timeout_s: float) -> bool:
@@ -85,7 +85,7 @@ class KafkaTransactionalProducer(KafkaProducer):
         )
         if done:
             self._is_open = False
-            self._forget_rows()
+            self._forget_rows(stored=False)
         return done
 
     def close(self, timeout_s: float) -> None:
@@ -93,12 +93,13 @@ class KafkaTransactionalProducer(KafkaProducer):
         with contextlib.suppress(KafkaException):  # what it refuses to purge
             super().close(timeout_s)
 
-    def _forget_rows(self) -> None:
-        """All rows are stored, or none: nobody asks for them one by one."""
+    def _forget_rows(self, *, stored: bool) -> None:
+        """All rows are stored, or none: nobody asks for them one by one, only for places."""
         self._serve(0)
         self._settle()
         self._lanes.clear()
-        self._deliveries.clear()
+        if not (stored and self._places):
+            self._deliveries.clear()
         self._pending_bytes = self._pending_rows = 0
 
     def _done(self, fault: str, call: Callable[[], object]) -> bool:

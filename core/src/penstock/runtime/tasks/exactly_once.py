@@ -25,9 +25,10 @@ from penstock.runtime.pipeline.chain import TransformChain
 from penstock.runtime.pipeline.codec import Encoded, RecordCodec, in_order
 from penstock.runtime.tasks.boundaries import Boundaries
 from penstock.runtime.tasks.committer import FENCED_HINT, Committer, Limits
-from penstock.runtime.tasks.polled_rows import PLACES_WAIT_S, PolledRows, places, positions, sliced
+from penstock.runtime.tasks.polled_rows import PLACES_WAIT_S, PolledRows, places, sliced
 from penstock.runtime.tasks.progress import ProgressMeter
 from penstock.runtime.tasks.stored_offsets import TransactionOffsets
+from penstock.runtime.tasks.told_records import ToldRecords
 from penstock.runtime.tasks.transaction import Action, Cut, State, Transaction, pieces
 from penstock.runtime.tasks.used_topics import UsedTopics
 
@@ -81,13 +82,12 @@ class ExactlyOnceRunner:
         self._ensure_topic = ensure_topic
         self._committer = Committer(producer, control, limits.commit_s)
         self._transaction = Transaction()
-        self._sent: list[EncodedBatch] = []
+        self._sent: list[tuple[EncodedBatch, SourceOrigin, Sequence[int]]] = []
         self._next = 0
         self._kept_bytes = 0
         self._token = 0
-        self._told: list[tuple[SourceOrigin, range]] = []
-        self._tells_records = type(task).commit_record is not SourceTask.commit_record
-        self._tells_of_commits = self._tells_records or type(task).commit is not SourceTask.commit
+        self._told = ToldRecords(task)
+        self._tells_of_commits = self._told.wanted or type(task).commit is not SourceTask.commit
         self._is_ahead = not self._tells_of_commits
         self._commit_began_s = self._idle_since_s = time.monotonic()
         self.progress = ProgressMeter(control)
@@ -178,17 +178,16 @@ class ExactlyOnceRunner:
         for part in parts:
             start, stop = bisect_left(part.rows, first), bisect_left(part.rows, last)
             if start < stop:
-                self._keep(sliced(part.batch, start, stop))
+                self._keep(sliced(part.batch, start, stop), origin, part.rows[start:stop])
         self._repeating(self._push)
         if self._transaction.state is State.OPEN and self._kept_bytes > KEPT_BYTES_MAX:
             self._sent.clear()  # too many to send them again
             self._next = 0
         for partition, offset in places(origin, first, last):
             self._transaction.passed(partition, offset)
-        if self._tells_records:
-            self._told.append((origin, range(first, last)))
+        self._told.passed(origin, range(first, last))
 
-    def _keep(self, batch: EncodedBatch) -> None:
+    def _keep(self, batch: EncodedBatch, origin: SourceOrigin, rows: Sequence[int]) -> None:
         if batch.topic == self._offsets.topic:
             raise ConnectError(
                 "Source tasks may not produce to their own offsets topics when exactly-once "
@@ -196,15 +195,16 @@ class ExactlyOnceRunner:
             )
         if self._ensure_topic is not None:
             self._ensure_topic(batch.topic)
-        self._sent.append(batch)
+        self._sent.append((batch, origin, rows))
         self._kept_bytes += sum(map(len, filter(None, batch.values)))
 
     def _push(self) -> None:
         """Send what was kept and not sent in the present transaction."""
         while self._next < len(self._sent):
             self._make_sure()
-            batch = self._sent[self._next]
+            batch, origin, rows = self._sent[self._next]
             self._carry_out(self._transaction.sending(len(batch)))
+            self._told.sent(self._token, origin, rows)
             self._send(batch)
             self._used_topics.note(batch.topic)
             self._next += 1
@@ -230,6 +230,7 @@ class ExactlyOnceRunner:
             if delivery.error is not None:
                 text = f"Unrecoverable exception trying to send: {delivery.error}"
                 raise AbortedError(text) if delivery.retriable else BrokerError(text)
+            self._told.delivered(delivery)
 
     def _make_sure(self) -> None:
         """Wait until this worker's place is sure; raises _CancelledError at the task's end."""
@@ -278,7 +279,9 @@ class ExactlyOnceRunner:
         self.progress.was_committed(self._commit_began_s)
         self._forget_sent()
         self._is_ahead = not self._tells_of_commits
-        self._tell_records()
+        if self._told.places:
+            self._fail_on_refused()  # what was told of rows during the commit
+        self._told.committed()
         self._task.commit()
 
     def _commit_once(self) -> None:
@@ -328,23 +331,13 @@ class ExactlyOnceRunner:
         if self._transaction.state is State.ABORTING:
             self._transaction.aborted(dropped=dropped)
         self._next = 0
+        self._told.aborted()
         if dropped:
             self._forget_sent()
 
     def _forget_sent(self) -> None:
         self._sent.clear()
         self._next = self._kept_bytes = 0
-
-    def _tell_records(self) -> None:
-        """Call ``commit_record`` for all rows of a transaction, only where a task has one."""
-        told, self._told = self._told, []
-        for origin, rows in told:
-            whole = positions(origin)
-            for row in rows:
-                try:
-                    self._task.commit_record(origin.record(whole, row))
-                except Exception as problem:  # noqa: BLE001 - only logged, as in the original
-                    log.error("commit_record failed: %s", problem)  # noqa: TRY400 - no trace each
 
     def _rest(self) -> None:
         """Stay paused until the flags change; no transaction is left open that could time out."""

@@ -46,6 +46,7 @@ from penstock.runtime.tasks.stored_offsets import (
     TransactionOffsets,
     WorkerOffsets,
 )
+from penstock.runtime.tasks.told_records import tells_records, wants_places
 from penstock.runtime.tasks.topics import TopicMaker
 from penstock.runtime.topic_creation import TopicCreation
 from penstock.runtime.transaction_time import FLUSH_INTERVAL_MS, TIMEOUT, timeout_ms
@@ -246,9 +247,11 @@ class _Run:
         settings = self._settings(ClientRole.SOURCE_PRODUCER)
         tolerant = wanted.policy.tolerate_all
         # A range of which one row was refused would skip its neighbours, too.
-        precise = tolerant or type(task).commit_record is not SourceTask.commit_record
         producer = broker.producer(
-            settings.properties, client_id=settings.client_id, precise=precise
+            settings.properties,
+            client_id=settings.client_id,
+            precise=tolerant or tells_records(task),
+            places=wants_places(task),
         )
         self._stack.callback(lambda: producer.close(0))
         stored, own_topic = self._own_topic(broker)
@@ -293,7 +296,9 @@ class _Run:
         limit_ms = timeout_ms(raw, self._worker)
         properties = {} if limit_ms is None else {TIMEOUT: str(limit_ms)}
         producer = broker.transactional_producer(
-            {**properties, **settings.properties}, client_id=settings.client_id
+            {**properties, **settings.properties},
+            client_id=settings.client_id,
+            places=wants_places(task),
         )
         self._stack.callback(lambda: producer.close(0))
         if not taken_over(producer, self._control, INIT_TIMEOUT_S):

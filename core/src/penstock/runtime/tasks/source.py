@@ -20,9 +20,10 @@ from penstock.runtime.pipeline.chain import TransformChain
 from penstock.runtime.pipeline.codec import Encoded, RecordCodec, in_order
 from penstock.runtime.pipeline.failure import Failure, Polled
 from penstock.runtime.pipeline.policy import Stage
-from penstock.runtime.tasks.polled_rows import PLACES_WAIT_S, PolledRows
+from penstock.runtime.tasks.polled_rows import PLACES_WAIT_S, PolledRows, positions
 from penstock.runtime.tasks.progress import ProgressMeter
 from penstock.runtime.tasks.stored_offsets import OwnTopicWriter
+from penstock.runtime.tasks.told_records import ToldRecords
 from penstock.runtime.tasks.used_topics import UsedTopics
 
 __all__ = ["SourceTaskRunner"]
@@ -88,7 +89,7 @@ class SourceTaskRunner:
         self._token = 0
         self._store_request = 0
         self._unstored: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
-        self._tells_records = type(task).commit_record is not SourceTask.commit_record
+        self._told = ToldRecords(task)
         self.progress = ProgressMeter(control)
         self._used_topics = UsedTopics(control)
 
@@ -187,7 +188,7 @@ class SourceTaskRunner:
         kept = {row for part in parts for row in part.rows}
         dropped = [row for row in range(total) if row not in kept]
         self._tracker.ack(poll, dropped)
-        self._tell_records(origin, dropped)
+        self._told.tell(origin, dropped)
         return len(dropped)
 
     def _send_part(self, poll: int, origin: SourceOrigin, part: Encoded) -> None:
@@ -242,7 +243,7 @@ class SourceTaskRunner:
         else:
             self.progress.committed += len(rows)
         self._tracker.ack(sent.poll, rows)
-        self._tell_records(sent.origin, rows)
+        self._told.tell(sent.origin, rows, delivery.stored)
         sent.left -= len(rows)
         if sent.left == 0:
             del self._sent[delivery.token]
@@ -255,21 +256,10 @@ class SourceTaskRunner:
         error = BrokerError(f"{len(rows)} records were not stored: {why}")
         if self._refused is None:
             raise error
-        positions = _positions(origin)
+        whole = positions(origin)
         for row in rows:
-            place = Polled(positions, row)
+            place = Polled(whole, row)
             self._refused(Failure(Stage.KAFKA_PRODUCE, SOURCE_TASK, "the producer", place, error))
-
-    def _tell_records(self, origin: SourceOrigin, rows: Sequence[int]) -> None:
-        """Call ``commit_record``, only for tasks that have one of their own."""
-        if not self._tells_records:
-            return
-        whole = _positions(origin)
-        for row in rows:
-            try:
-                self._task.commit_record(origin.record(whole, row))
-            except Exception as problem:  # noqa: BLE001 - only logged, as in the original
-                log.error("commit_record failed: %s", problem)  # noqa: TRY400 - no trace a record
 
     def commit(self, timeout_s: float) -> None:
         """Store the offsets that are safe; what cannot be stored now is kept for the next time."""
@@ -317,13 +307,3 @@ class SourceTaskRunner:
             log.warning("the worker's store does not have the newest offsets: %s", error)
             return None
         return error
-
-
-def _positions(origin: SourceOrigin) -> Batch:
-    """Return the rows of a poll as far as they are still known: by their place in the source."""
-    return Batch.source(
-        topic="",
-        values=[None] * len(origin.partitions),
-        source_partitions=origin.partitions,
-        source_offsets=origin.offsets,
-    )

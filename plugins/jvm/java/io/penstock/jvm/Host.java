@@ -14,4 +14,7 @@ public interface Host {
 
   /** Report a record that a sink task was given; a text is why the task has to fail. */
   String report(String topic, int partition, long offset, String error);
+
+  /** A call that {@code SinkRunner.begin} began has ended. */
+  void done();
 }

@@ -64,6 +64,10 @@ final class Out {
     System.arraycopy(value, from, bytes, at, length);
   }
 
+  void raw(Out other) {
+    raw(other.bytes, 0, other.size);
+  }
+
   void text(String value) {
     if (value == null) {
       i32(-1);

@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.metrics.PluginMetrics;
@@ -20,42 +22,87 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTask;
 import org.apache.kafka.connect.sink.SinkTaskContext;
 
-/** Gives a sink task records that came as bytes. All calls come from Python's task thread. */
+/**
+ * Gives a sink task records that came as bytes. Its calls run on one thread here: Python's waits for
+ * the end and meanwhile answers what the task, or a thread that it waits for, asks of the runtime.
+ */
 public final class SinkRunner {
   private final SinkTask task;
   private final Chain chain;
   private final Context context;
+  private final Host host;
+  private final ExecutorService calls;
+  private volatile String answer;
+  private volatile Throwable failed;
 
   public SinkRunner(
       SinkTask task, Map<String, String> settings, Host host, Chain chain, boolean reports) {
     this.task = task;
     this.chain = chain;
+    this.host = host;
     this.context = new Context(settings, host, reports, Parts.metrics());
+    this.calls =
+        Executors.newSingleThreadExecutor(
+            work -> {
+              Thread thread = new Thread(work, "penstock-sink");
+              thread.setContextClassLoader(task.getClass().getClassLoader());
+              thread.setDaemon(true);
+              return thread;
+            });
   }
 
-  public void start() {
-    Thread.currentThread().setContextClassLoader(task.getClass().getClassLoader());
+  /** Begin a call of the task; {@code host.done()} tells of its end. One at a time. */
+  public void begin(String call, String json, byte[] bytes) {
+    calls.execute(
+        () -> {
+          answer = null;
+          failed = null;
+          try {
+            switch (call) {
+              case "start" -> start();
+              case "open" -> open(json);
+              case "close" -> close(json);
+              case "put" -> put(bytes);
+              case "preCommit" -> answer = preCommit(json);
+              default -> stop();
+            }
+          } catch (Throwable problem) {
+            failed = problem;
+          }
+          host.done();
+        });
+  }
+
+  /** Return what the call that ended returned, or throw what it threw. */
+  public String ended() throws Throwable {
+    if (failed != null) {
+      throw failed;
+    }
+    return answer;
+  }
+
+  private void start() {
     task.initialize(context);
     task.start(context.configs);
   }
 
-  public void open(String json) {
+  private void open(String json) {
     Set<TopicPartition> partitions = offsets(json).keySet();
     context.assigned.addAll(partitions);
     task.open(partitions);
   }
 
-  public void close(String json) {
+  private void close(String json) {
     Set<TopicPartition> partitions = offsets(json).keySet();
     task.close(partitions);
     context.assigned.removeAll(partitions);
   }
 
-  public void put(byte[] bytes) {
+  private void put(byte[] bytes) {
     task.put(bytes.length == 0 ? List.of() : read(new In(bytes)));
   }
 
-  public String preCommit(String json) {
+  private String preCommit(String json) {
     Map<TopicPartition, OffsetAndMetadata> given = new HashMap<>();
     offsets(json).forEach((key, offset) -> given.put(key, new OffsetAndMetadata(offset)));
     Map<TopicPartition, OffsetAndMetadata> safe = task.preCommit(given);
@@ -68,7 +115,7 @@ public final class SinkRunner {
     return out.toString();
   }
 
-  public void stop() {
+  private void stop() {
     try {
       task.stop();
     } finally {

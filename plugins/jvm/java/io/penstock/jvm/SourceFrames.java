@@ -34,8 +34,7 @@ final class SourceFrames {
     groups.forEach((kind, group) -> writeGroup(kind, group, polled.size()));
     schemas.writeTable(out);
     out.i32(groups.size());
-    byte[] columns = body.copy();
-    out.raw(columns);
+    out.raw(body);
     return out.copy();
   }
 

@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.metrics.PluginMetrics;
 import org.apache.kafka.connect.source.SourceRecord;
 import org.apache.kafka.connect.source.SourceTask;
@@ -19,10 +21,14 @@ import org.apache.kafka.connect.storage.OffsetStorageReader;
  * Everything else is called by Python, on the task's thread there.
  */
 public final class SourceRunner {
+  /** A larger poll crosses in pieces, unless it is a transaction: each takes memory four times. */
+  private static final int PIECE_ROWS = 20_000;
+
   private final SourceTask task;
   private final Map<String, String> settings;
   private final Host host;
   private final boolean tells;
+  private final boolean whole;
   private final Chain chain;
   private final Boundaries boundaries;
   private final ArrayBlockingQueue<Object> ready = new ArrayBlockingQueue<>(1);
@@ -49,32 +55,37 @@ public final class SourceRunner {
       Host host,
       Chain chain,
       boolean tells,
+      boolean whole,
       boolean bounded) {
     this.task = task;
     this.settings = settings;
     this.host = host;
     this.chain = chain;
     this.tells = tells;
+    this.whole = whole;
     this.boundaries = bounded ? new Boundaries() : null;
   }
 
-  /** Start the task here, then the thread that polls. */
+  /** Start the task here; the thread that polls starts with the first {@link #take}. */
   public void start() {
     ClassLoader loader = task.getClass().getClassLoader();
     Thread.currentThread().setContextClassLoader(loader);
     task.initialize(new Context(settings, host, boundaries, Parts.metrics()));
     task.start(settings);
+  }
+
+  private void startPolling() {
     thread = new Thread(this::polling, "penstock-poll");
-    thread.setContextClassLoader(loader);
+    thread.setContextClassLoader(task.getClass().getClassLoader());
     thread.setDaemon(true);
     thread.start();
   }
 
   private void polling() {
     while (!stopping) {
-      Object found;
+      Throwable found = null;
       try {
-        found = polled();
+        poll();
       } catch (InterruptedException stopped) {
         return;
       } catch (Throwable failed) {
@@ -85,42 +96,47 @@ public final class SourceRunner {
       }
       try {
         ready.put(found);
-        if (found instanceof Throwable) {
-          again.acquire(); // the runtime backs off before it asks again
-        }
+        again.acquire(); // the runtime backs off before it asks again
       } catch (InterruptedException stopped) {
         return;
       }
     }
   }
 
-  private byte[] polled() throws InterruptedException {
-    if (boundaries != null) {
-      boundaries.begin();
-    }
+  private void poll() throws InterruptedException {
     List<SourceRecord> found = task.poll();
     if (found == null || found.isEmpty()) {
       if (found == null) {
         Thread.onSpinWait();
       }
-      return null;
+      return;
     }
     List<SourceRecord> solid = found;
-    if (found.contains(null)) {
-      solid = new ArrayList<>(found);
-      solid.removeIf(one -> one == null);
-    }
-    long number = polls++;
-    if (tells) {
-      synchronized (kept) {
-        kept.put(number, new Kept(new ArrayList<>(solid)));
+    for (SourceRecord record : found) { // contains(null) fails on the lists of List.of
+      if (record == null) {
+        solid = new ArrayList<>(found);
+        solid.removeIf(one -> one == null);
+        break;
       }
     }
-    return frames.write(number, solid, chain, boundaries);
+    int step = whole ? solid.size() : PIECE_ROWS;
+    for (int from = 0; from < solid.size() && !stopping; from += step) {
+      List<SourceRecord> piece = solid.subList(from, Math.min(solid.size(), from + step));
+      long number = polls++;
+      if (tells) {
+        synchronized (kept) {
+          kept.put(number, new Kept(new ArrayList<>(piece)));
+        }
+      }
+      ready.put(frames.write(number, piece, chain, boundaries));
+    }
   }
 
   /** Return the next poll, or null when there is none in time. Throws what a poll threw. */
   public byte[] take(long timeoutMs) throws Throwable {
+    if (thread == null) {
+      startPolling();
+    }
     Object found = ready.poll(timeoutMs, TimeUnit.MILLISECONDS);
     if (found instanceof Throwable failed) {
       again.release();
@@ -133,20 +149,51 @@ public final class SourceRunner {
     task.commit();
   }
 
-  /** Hand the task's own record back to it, acknowledged or dropped. */
-  public void commitRecord(long poll, int row) throws InterruptedException {
-    SourceRecord record;
+  /**
+   * Hand the task's own records back to it, acknowledged (with their places) or dropped, in the
+   * order told. Returns what the first that failed threw, or null; the others are handed back.
+   */
+  public String commitRecords(byte[] bytes) throws InterruptedException {
+    In in = new In(bytes);
+    String[] topics = new String[in.i32()];
+    for (int i = 0; i < topics.length; i++) {
+      topics[i] = in.text();
+    }
+    String failed = null;
+    for (int count = in.i32(); count > 0; count--) {
+      SourceRecord record = givenBack(in.i64(), (int) in.i64());
+      int topic = (int) in.i64();
+      int partition = (int) in.i64();
+      long offset = in.i64();
+      long timestamp = in.i64();
+      if (record == null) {
+        continue;
+      }
+      RecordMetadata stored = null;
+      if (topic >= 0) {
+        TopicPartition place = new TopicPartition(topics[topic], partition);
+        stored = new RecordMetadata(place, offset, 0, timestamp, -1, -1);
+      }
+      try {
+        task.commitRecord(record, stored);
+      } catch (RuntimeException problem) {
+        failed = failed == null ? Failures.text(problem) : failed;
+      }
+    }
+    return failed;
+  }
+
+  private SourceRecord givenBack(long poll, int row) {
     synchronized (kept) {
       Kept held = kept.get(poll);
       if (held == null) {
-        return;
+        return null;
       }
-      record = held.records.get(row);
       if (--held.left == 0) {
         kept.remove(poll);
       }
+      return held.records.get(row);
     }
-    task.commitRecord(record, null);
   }
 
   /** Stop polling, then the task; a poll that blocks is interrupted after {@code graceMs}. */
@@ -190,10 +237,7 @@ public final class SourceRunner {
     char after = '0';
     final Map<SourceRecord, Character> records = new java.util.IdentityHashMap<>();
 
-    void begin() {
-      // What was asked for between two polls is about the next one; `written` forgets it.
-    }
-
+    /** Forget what was asked for; what is asked between two polls is about the next one. */
     void written() {
       after = '0';
       records.clear();
