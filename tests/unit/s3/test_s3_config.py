@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import attrs
 import pytest
 
 from penstock.config import ConfigSpec, KeySpec, to_text
@@ -13,6 +14,7 @@ from penstock_s3._config import S3SinkConfig, checked
 
 FOUR = {"s3.bucket.name": "b", "flush.size": "3"}
 README = Path(__file__).parents[3] / "plugins/s3/README.md"
+SOURCE = README.parent / "src"
 
 
 def problems(**keys: str) -> dict[str, list[str]]:
@@ -178,3 +180,16 @@ def test_the_readme_has_every_key_as_the_configuration_says(heading: str, config
     table = README.read_text("utf-8").split(f"{heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     assert rows == [row(spec) for spec in ConfigSpec.of(config).keys]
+
+
+@pytest.mark.parametrize("config", [S3SinkConfig, AivenS3SinkConfig])
+def test_a_key_that_nothing_reads_says_accepted(config: type[attrs.AttrsInstance]) -> None:
+    source = "\n".join(path.read_text("utf-8") for path in sorted(SOURCE.rglob("*.py")))
+    fields = [field.name for field in attrs.fields(config)]
+    specs = ConfigSpec.of(config).keys
+    unread = {
+        spec.name
+        for field, spec in zip(fields, specs, strict=True)
+        if not re.search(rf"\.{field}\b", source) and f'"{spec.name}"' not in source
+    }
+    assert unread == {spec.name for spec in specs if spec.doc.startswith("Accepted")}

@@ -90,13 +90,18 @@ class AivenS3SinkConfig:
         default=None, doc="The session name of the assumed role."
     )
     aws_sts_role_session_duration: int = key(
-        default=3600, min=900, max=43200, doc="How long an assumed role holds (s)."
+        default=3600,
+        min=900,
+        max=43200,
+        doc="Accepted; a role is assumed for the hour that the token service gives, then anew.",
     )
     aws_s3_backoff_delay_ms: Long = key(
         default=100, min=0, doc="The first wait before a request is tried again (ms)."
     )
     aws_s3_backoff_max_delay_ms: Long = key(
-        default=20000, min=0, doc="The longest wait before a request is tried again (ms)."
+        default=20000,
+        min=0,
+        doc="Accepted; the longest wait before a request is tried again is 20 s.",
     )
     aws_s3_backoff_max_retries: int = key(
         default=3, min=1, max=30, doc="How often a request is tried again."

@@ -257,6 +257,6 @@ class FileKeys(S3Keys):
     max_files_scan_limit: int = key(
         default=100,
         min=1,
-        doc="How many names are tried when objects are there already.",
+        doc="Accepted; where an object is there already, no other name is tried.",
         importance="low",
     )

@@ -164,7 +164,9 @@ class S3Keys:
         importance="low",
     )
     s3_http_send_expect_continue: bool = key(
-        default=True, doc="Ask before the body of a request is sent.", importance="low"
+        default=True,
+        doc="Accepted; the server is always asked before a body is sent.",
+        importance="low",
     )
     s3_proxy_url: str = key(default="", doc="The proxy to S3.", importance="low")
     s3_proxy_user: str | None = key(
@@ -174,7 +176,9 @@ class S3Keys:
         default=None, doc="The password for the proxy.", importance="low"
     )
     s3_send_digest: bool = key(
-        default=False, doc="Send an MD5 digest with each part.", importance="low"
+        default=False,
+        doc="Accepted; no MD5 is sent, requests are signed with the SHA-256 of their body.",
+        importance="low",
     )
     s3_elastic_buffer_enable: bool = key(
         default=False, doc="Accepted; buffers always grow.", importance="low"
