@@ -75,6 +75,15 @@ def class_path(coordinates: Sequence[str]) -> list[Path]:
     return jars
 
 
+def program_jar(coordinate: str) -> Path:
+    """Return a jar that is a program with all that it needs; the first call downloads it."""
+    root = cache_dir()
+    with cache_lock("downloads"):
+        from tests.parts.registry import download_one  # noqa: PLC0415 - slow to import
+
+        return download_one(root / "maven", coordinate)
+
+
 def kafka_class_path(*artifacts: str) -> list[Path]:
     """Return the class path of Kafka's own artifacts (`kafka_2.13`) and a log binding.
 

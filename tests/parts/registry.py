@@ -65,6 +65,19 @@ def download(repository: Path, coordinates: Sequence[str]) -> list[Path]:
         raise ArtifactMissingError(str(error)) from error
 
 
+def download_one(repository: Path, coordinate: str) -> Path:
+    """Fetch a jar that holds all that it needs, such as a program, and return it."""
+    repository.mkdir(parents=True, exist_ok=True)
+    context = MavenContext(
+        _StrictResolver(), repository, local_repos=[], timeout=_DOWNLOAD_TIMEOUT_S
+    )
+    wanted = replace(Coordinate.parse(coordinate), scope="compile", raw=True)
+    try:
+        return _fetch(context.create_dependency(wanted).artifact)
+    except OSError as error:
+        raise PartsUnavailableError(f"{coordinate!r}: {error}") from error
+
+
 def _fetch(artifact: Artifact) -> Path:
     """Return one artifact's jar, fetching it again where an earlier fetch was cut short."""
     kept = artifact.cached_path
